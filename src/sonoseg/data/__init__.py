@@ -1,0 +1,1 @@
+"""Data sets, their copies and their folds."""

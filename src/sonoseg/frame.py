@@ -1,0 +1,57 @@
+"""The network's frame: an image is fitted into a square without distortion, and a map is brought back exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+BLACK = 0
+"""What fills the frame beside the image: the black that surrounds a scan."""
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where an image of ``height`` x ``width`` pixels lies in a square frame of ``size`` x ``size``.
+
+    The longer side fills the frame, the image is centred, the proportions stay. A side that would vanish keeps a pixel.
+    """
+
+    height: int
+    width: int
+    size: int
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """(rows, columns) that the image takes in the frame."""
+        longest = max(self.height, self.width)
+        rows, columns = (max(1, (side * self.size * 2 + longest) // (longest * 2)) for side in (self.height, self.width))
+        return rows, columns
+
+    @property
+    def offset(self) -> tuple[int, int]:
+        """(row, column) of the image's first pixel in the frame."""
+        rows, columns = self.inner
+        return (self.size - rows) // 2, (self.size - columns) // 2
+
+    def fit(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put ``uint8 (height, width)`` into the frame: ``uint8 (size, size)``, resampled with an area-aware triangle."""
+        rows, columns = self.inner
+        frame = np.full((self.size, self.size), BLACK, np.uint8)
+        small = PIL.Image.fromarray(pixels).resize((columns, rows), PIL.Image.Resampling.BILINEAR)
+        frame[self._window] = np.asarray(small)
+        return frame
+
+    def fit_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Put ``bool (height, width)`` into the frame: a pixel is set where at least half of it is covered."""
+        return self.fit(np.where(mask, np.uint8(255), np.uint8(0))) >= 128
+
+    def undo(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring ``float32 (size, size)`` back to the image: ``float32 (height, width)``, linear between pixel centres."""
+        inner = PIL.Image.fromarray(np.ascontiguousarray(values[self._window], np.float32))
+        return np.asarray(inner.resize((self.width, self.height), PIL.Image.Resampling.BILINEAR))
+
+    @property
+    def _window(self) -> tuple[slice, slice]:
+        (top, left), (rows, columns) = self.offset, self.inner
+        return slice(top, top + rows), slice(left, left + columns)

@@ -1,0 +1,1 @@
+"""Training: configuration, batches, augmentation, losses and the loop."""
