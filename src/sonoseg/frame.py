@@ -25,7 +25,8 @@ class Letterbox:
     def inner(self) -> tuple[int, int]:
         """(rows, columns) that the image takes in the frame."""
         longest = max(self.height, self.width)
-        rows, columns = (max(1, (side * self.size * 2 + longest) // (longest * 2)) for side in (self.height, self.width))
+        sides = (self.height, self.width)
+        rows, columns = (max(1, (side * self.size * 2 + longest) // (longest * 2)) for side in sides)
         return rows, columns
 
     @property
@@ -35,7 +36,7 @@ class Letterbox:
         return (self.size - rows) // 2, (self.size - columns) // 2
 
     def fit(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Put ``uint8 (height, width)`` into the frame: ``uint8 (size, size)``, resampled with an area-aware triangle."""
+        """Put ``uint8 (height, width)`` into the frame, ``uint8 (size, size)``, by an area-aware triangle."""
         rows, columns = self.inner
         frame = np.full((self.size, self.size), BLACK, np.uint8)
         small = PIL.Image.fromarray(pixels).resize((columns, rows), PIL.Image.Resampling.BILINEAR)
@@ -47,7 +48,7 @@ class Letterbox:
         return self.fit(np.where(mask, np.uint8(255), np.uint8(0))) >= 128
 
     def undo(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring ``float32 (size, size)`` back to the image: ``float32 (height, width)``, linear between pixel centres."""
+        """Bring ``float32 (size, size)`` back: ``float32 (height, width)``, linear between pixel centres."""
         inner = PIL.Image.fromarray(np.ascontiguousarray(values[self._window], np.float32))
         return np.asarray(inner.resize((self.width, self.height), PIL.Image.Resampling.BILINEAR))
 

@@ -2,12 +2,17 @@
 
 import io
 import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageChops
 import PIL.ImageOps
+import PIL.PngImagePlugin
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
@@ -15,6 +20,11 @@ from sonoseg.files import write_bytes
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded; every reader takes another limit."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
+"""Pillow's decoders that are used; the others start programs or do not hold scans."""
+
+_ANIMATIONS = {"PNG", "GIF", "WEBP"}
 
 _COLOUR_DIFFERENCE = 24
 """Channels of a grey picture stay closer than this after JPEG."""
@@ -50,12 +60,25 @@ class Image:
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     """Read the first picture of a file as an upright grey image.
 
-    Rule: EXIF rotation is applied; transparent pixels lie on black; colour becomes grey by ITU-R 601 luma; 16-bit,
-    32-bit and float files are scaled by the smallest full range (1 for floats; 8, 10, 12 or 16 bits) that holds their
-    maximum. Errors: ``UserError`` for a file that is missing, unreadable, truncated or larger than ``max_pixels``.
+    Rule: EXIF rotation is applied; transparent pixels lie on black; colour becomes grey by ITU-R 601 luma; grey files
+    of 16 or 32 bits or floats are scaled by the smallest full range (1 for floats; 8, 10, 12 or 16 bits) that holds
+    their maximum; of colour files of 16 bits the upper byte counts.
+    Errors: ``UserError`` for a file that is missing, unreadable, truncated, animated or larger than ``max_pixels``.
     """
     with _opened(path, max_pixels) as picture:
         return from_picture(picture, str(path))
+
+
+def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+    """Read every page of a TIFF, one at a time, or the one picture of another file, by the rule of ``read_image``.
+
+    Errors: as ``read_image``, when the page that is wrong is reached; ``max_pixels`` holds for each page.
+    """
+    with _opened(path, max_pixels) as picture:
+        for page in range(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1):
+            picture.seek(page)
+            _check_size(path, picture, max_pixels)
+            yield from_picture(picture, str(path))
 
 
 def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
@@ -77,72 +100,113 @@ def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:
     picture = PIL.ImageOps.exif_transpose(picture)
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         return Image(_to_8_bit(np.asarray(picture)), source=source)
-    if picture.mode in {"1", "L"}:
+    if picture.mode in {"1", "L"} and not picture.has_transparency_data:
         return Image(np.array(picture.convert("L")), source=source)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         black = PIL.Image.new("RGBA", picture.size, (0, 0, 0, 255))
         picture = PIL.Image.alpha_composite(black, picture)
     colours = picture.convert("RGB")
-    channels = np.asarray(colours)
-    spread = channels.max(axis=2).astype(np.int16) - channels.min(axis=2)
-    return Image(np.array(colours.convert("L")), source=source, coloured=bool((spread > _COLOUR_DIFFERENCE).any()))
+    return Image(np.array(colours.convert("L")), source=source, coloured=_has_colour(colours))
+
+
+def from_array(values: NDArray[np.generic]) -> Image:
+    """Make an ``Image`` of an array: ``(H, W)`` grey of any number type, or ``uint8 (H, W, 3 or 4)`` colour.
+
+    Numbers other than uint8 are scaled by the rule of ``read_image``. Errors: ``UserError`` for another form.
+    """
+    eight_bit, empty = values.dtype == np.uint8, 0 in values.shape
+    if values.ndim == 2 and not empty and values.dtype.kind in "uif":
+        return Image(values.astype(np.uint8) if eight_bit else _to_8_bit(values))
+    if values.ndim == 3 and not empty and eight_bit and values.shape[2] in {3, 4}:
+        return from_picture(PIL.Image.fromarray(values))
+    raise UserError(
+        f"an image array must be (H, W), or uint8 (H, W, 3) in colour, not {values.dtype} {values.shape}",
+        hint="for a stack of images, predict them one by one",
+    )
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
     """Write ``bool (H, W)`` as a grey PNG with values 0 and 255."""
-    write_bytes(path, encode_png(np.where(mask, np.uint8(255), np.uint8(0))))
+    write_bytes(path, encode_mask(mask))
 
 
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode ``uint8 (H, W)`` or ``(H, W, 3)`` as PNG; the same pixels give the same bytes."""
+def encode_mask(mask: NDArray[np.bool_], text: Mapping[str, str] | None = None) -> bytes:
+    """Encode ``bool (H, W)`` as a grey PNG with values 0 and 255; ``text`` travels in the file."""
+    # Run lengths suit a mask: smaller than deflate's default, and in less time.
+    return _encode(mask.view(np.uint8) * np.uint8(255), text, compress_level=1, compress_type=zlib.Z_RLE)
+
+
+def encode_png(pixels: NDArray[np.uint8], text: Mapping[str, str] | None = None) -> bytes:
+    """Encode ``uint8 (H, W)`` or ``(H, W, 3)`` as PNG; ``text`` travels in the file; the same in gives the same out."""
+    return _encode(pixels, text, compress_level=1)
+
+
+def _encode(pixels: NDArray[np.uint8], text: Mapping[str, str] | None, **settings: int) -> bytes:
+    chunks = PIL.PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        chunks.add_itxt(key, value)
     buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, format="PNG", compress_level=4)
+    PIL.Image.fromarray(pixels).save(buffer, format="PNG", pnginfo=chunks, **settings)
     return buffer.getvalue()
 
 
-class _opened:
-    """Opens a picture, its size checked before anything is decoded, and names whatever is wrong with it."""
+@contextmanager
+def _opened(path: Path, max_pixels: int) -> Iterator[PIL.Image.Image]:
+    """Open a picture, its size checked before anything is decoded; name whatever is wrong with it, also in the body."""
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {found}; a picture file is needed", hint="check the path")
+    if (PIL.Image.MAX_IMAGE_PIXELS or max_pixels) < max_pixels:
+        PIL.Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow's own limit would come first
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as picture:
+                _check_size(path, picture, max_pixels)
+                _check_still(path, picture)
+                yield picture
+    except UserError:
+        raise
+    except PIL.Image.DecompressionBombError as error:
+        raise _too_large(path, "more", max_pixels) from error
+    except PIL.UnidentifiedImageError as error:
+        raise UserError(f"{path} is not a picture that can be read", hint="use PNG, JPEG, BMP or TIFF") from error
+    except Exception as error:  # a broken file can raise nearly anything in a decoder
+        raise UserError(
+            f"{path} cannot be decoded ({type(error).__name__}: {error}); it may be truncated or damaged",
+            hint="copy or download it again",
+        ) from error
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
-        self.path, self.max_pixels = path, max_pixels
 
-    def __enter__(self) -> PIL.Image.Image:
-        if not self.path.is_file():
-            found = "is a folder" if self.path.is_dir() else "does not exist"
-            raise UserError(f"{self.path} {found}; a picture file is needed", hint="check the path")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.picture = PIL.Image.open(self.path)
-                self._check_size(*self.picture.size)
-                self.picture.load()
-        except UserError:
-            raise
-        except PIL.Image.DecompressionBombError as error:
-            raise UserError(
-                f"{self.path} claims to hold more pixels than are allowed ({self.max_pixels:,})",
-                hint="if the file is right, raise the limit with --max-pixels",
-            ) from error
-        except PIL.UnidentifiedImageError as error:
-            raise UserError(f"{self.path} is not a picture that can be read", hint="use PNG, JPEG, BMP or TIFF") from error
-        except Exception as error:  # a broken file can raise nearly anything in a decoder
-            raise UserError(
-                f"{self.path} cannot be decoded ({type(error).__name__}: {error}); it may be truncated or damaged",
-                hint="copy or download it again",
-            ) from error
-        return self.picture
+def _check_size(path: Path, picture: PIL.Image.Image, max_pixels: int) -> None:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise _too_large(path, f"{width:,} x {height:,}", max_pixels)
 
-    def __exit__(self, *_: object) -> None:
-        self.picture.close()
 
-    def _check_size(self, width: int, height: int) -> None:
-        if width * height > self.max_pixels:
-            self.picture.close()
-            raise UserError(
-                f"{self.path} claims {width:,} x {height:,} pixels; {self.max_pixels:,} in all are allowed",
-                hint="if the file is right, raise the limit with --max-pixels",
-            )
+def _too_large(path: Path, found: str, max_pixels: int) -> UserError:
+    return UserError(
+        f"{path} claims {found} pixels; {max_pixels:,} in all are allowed",
+        hint="if the file is right, raise the limit with --max-pixels",
+    )
+
+
+def _check_still(path: Path, picture: PIL.Image.Image) -> None:
+    if picture.format in _ANIMATIONS and getattr(picture, "is_animated", False):
+        raise UserError(
+            f"{path} is an animation; a still picture is needed",
+            hint="save its frames as pictures or as pages of a TIFF, or give a clip (MP4)",
+        )
+
+
+def _has_colour(picture: PIL.Image.Image) -> bool:
+    """Whether the channels of an RGB picture differ by more than ``_COLOUR_DIFFERENCE`` somewhere."""
+    red, green, blue = picture.split()
+    lightest = PIL.ImageChops.lighter(PIL.ImageChops.lighter(red, green), blue)
+    darkest = PIL.ImageChops.darker(PIL.ImageChops.darker(red, green), blue)
+    spread = np.asarray(PIL.ImageChops.subtract(lightest, darkest))
+    return bool(spread.max() > _COLOUR_DIFFERENCE)
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
