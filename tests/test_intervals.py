@@ -1,0 +1,103 @@
+from math import isnan, nan
+
+import numpy as np
+import pytest
+
+from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean
+
+VALUES = np.random.default_rng(0).random(60)
+EACH = np.arange(60)
+
+
+def width(interval):
+    return interval.high - interval.low
+
+
+def test_mean_and_sizes():
+    interval = bootstrap_mean([1, 2, 3, 6], ["a", "a", "b", "c"])
+    assert (interval.mean, interval.n, interval.groups) == (3, 4, 3)
+    assert 1.5 <= interval.low < 3 < interval.high <= 6
+
+
+def test_two_groups_by_hand():
+    # A draw of two groups is aa, ab, ba or bb: means 0, 0.75, 0.75 and 1, as b has three images.
+    assert bootstrap_mean([0, 1, 1, 1], ["a", "b", "b", "b"]) == Interval(0.75, 0, 1, 4, 2)
+    assert bootstrap_mean([0, 1, 1, 1], ["a", "b", "b", "b"], level=0.4).low == 0.75
+
+
+def test_agrees_with_the_normal_theory_of_single_images():
+    values = np.random.default_rng(1).normal(0.7, 0.2, 400)
+    interval = bootstrap_mean(values, np.arange(400))
+    assert width(interval) == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(2)
+    hits = 0
+    for _ in range(200):
+        groups = np.repeat(np.arange(40), 3)
+        values = generator.normal(size=40)[groups] + 0.3 * generator.normal(size=120)
+        interval = bootstrap_mean(values, groups, resamples=200)
+        hits += interval.low <= 0 <= interval.high
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_copies_do_not_narrow_the_interval():
+    values, groups = np.tile(VALUES, 4), np.tile(EACH, 4)
+    by_group, by_image = bootstrap_mean(values, groups), bootstrap_mean(values, np.arange(240))
+    assert width(by_group) == pytest.approx(width(bootstrap_mean(VALUES, EACH)))
+    assert width(by_group) > 1.7 * width(by_image)
+
+
+def test_same_seed_same_interval_in_any_order():
+    order = np.random.default_rng(3).permutation(60)
+    first, second = bootstrap_mean(VALUES, EACH), bootstrap_mean(VALUES[order], EACH[order])
+    assert (first.low, first.high) == pytest.approx((second.low, second.high), abs=1e-12)
+    assert first == bootstrap_mean(VALUES, EACH)
+    assert first != bootstrap_mean(VALUES, EACH, seed=1)
+
+
+def test_higher_level_is_wider():
+    assert width(bootstrap_mean(VALUES, EACH, level=0.99)) > width(bootstrap_mean(VALUES, EACH, level=0.8))
+
+
+def test_undefined_values_are_left_out():
+    assert bootstrap_mean([1, nan, 3, nan], ["a", "a", "b", "c"]) == bootstrap_mean([1, 3], ["a", "b"])
+
+
+def test_too_little_for_an_interval():
+    one = bootstrap_mean([1, 3], ["a", "a"])
+    assert (one.mean, one.n, one.groups) == (2, 2, 1)
+    assert isnan(one.low)
+    assert isnan(one.high)
+    for none in (bootstrap_mean([], []), bootstrap_mean([nan], ["a"])):
+        assert isnan(none.mean)
+        assert (none.n, none.groups) == (0, 0)
+
+
+def test_difference_is_paired():
+    noise = np.random.default_rng(4).normal(0, 0.01, 60)
+    interval = bootstrap_difference(VALUES + 0.02 + noise, VALUES, EACH)
+    assert interval.low > 0.01
+    assert interval.mean == pytest.approx(0.02 + noise.mean())
+    assert width(interval) < 0.1 * width(bootstrap_mean(VALUES, EACH))
+
+
+def test_difference_needs_both():
+    interval = bootstrap_difference([1, nan, 3, 4], [0, 1, nan, 2], [1, 2, 3, 4])
+    assert (interval.mean, interval.n) == (1.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bootstrap_mean([1, 2], ["a"]), "one length"),
+        (lambda: bootstrap_mean([[1, 2]], [["a", "b"]]), "one length"),
+        (lambda: bootstrap_mean([1, 2], [1, 2], resamples=0), "positive"),
+        (lambda: bootstrap_mean([1, 2], [1, 2], level=1.0), "level"),
+        (lambda: bootstrap_difference([1, 2], [1], [1, 2]), "paired"),
+    ],
+)
+def test_wrong_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
