@@ -1,0 +1,289 @@
+"""Folds that keep the copies of an image together, and the file that holds them.
+
+A group is a set of copies of one image. It is **not a patient**: BUSI names no patients, so two different images of
+one woman may lie in two folds, and no file can tell. Where the pixels show that two groups are neighbouring frames of
+one sweep, ``make`` puts them into one fold all the same.
+
+The file has the columns ``image,label,group,fold,flags``, a row per image in natural order, LF line ends, UTF-8.
+``fold`` counts from 0 and is empty for an image that is in no fold. ``flags`` are joined by ``;``:
+
+- ``copy``: the group has more than one image;
+- ``crosses-classes``: the group has more than one label;
+- ``excluded``: the group joins an image labelled ``normal`` with one that is not. One of their masks must be wrong and
+  nothing tells which, so the group is left out of training and scoring.
+"""
+
+import csv
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from operator import length_hint
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoseg.data.copies import COPY_SCORE, NEIGHBOUR_SCORE, find_pairs, group, natural_key
+from sonoseg.errors import UserError
+from sonoseg.files import write_csv
+
+COLUMNS = ("image", "label", "group", "fold", "flags")
+COPY, CROSSES, EXCLUDED = "copy", "crosses-classes", "excluded"
+FLAGS = (COPY, CROSSES, EXCLUDED)
+
+_NORMAL = "normal"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: its name, label, group, fold (None where it is in no fold) and flags (a subset of ``FLAGS``)."""
+
+    image: str
+    label: str
+    group: str
+    fold: int | None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The rows of a set. Errors: ``UserError`` for an image named twice or a group that lies in two folds."""
+
+    rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        for _, problem in _problems(self.rows):
+            raise UserError(problem)
+
+    @property
+    def count(self) -> int:
+        """How many folds there are."""
+        return 1 + max((row.fold for row in self.rows if row.fold is not None), default=-1)
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Group of every image, by name; excluded ones as well."""
+        return {row.image: row.group for row in self.rows}
+
+    def test(self, fold: int) -> tuple[str, ...]:
+        """Names of the images held out in ``fold``. Errors: ``UserError`` for a fold that does not exist."""
+        self._check(fold)
+        return tuple(row.image for row in self.rows if row.fold == fold)
+
+    def training(self, fold: int) -> tuple[str, ...]:
+        """Names of the images in all other folds; excluded ones are in none. Errors: as ``test``."""
+        self._check(fold)
+        return tuple(row.image for row in self.rows if row.fold not in (None, fold))
+
+    def _check(self, fold: int) -> None:
+        if not 0 <= fold < self.count:
+            raise UserError(f"fold {fold} does not exist; there are {self.count}", hint=f"use 0 to {self.count - 1}")
+
+
+def make(
+    images: Iterable[tuple[str, str, NDArray[np.uint8]]],
+    k: int = 5,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Folds:
+    """Make the folds of a set from its pixels: pairs, groups, flags, folds.
+
+    images: (name, label, ``uint8 (H, W)``), read once, one at a time. progress: as ``find_pairs`` calls it.
+    The same images give the same folds in any order and on any machine. Errors: ``UserError`` as ``assign``.
+    """
+    labels: dict[str, str] = {}
+    pairs = find_pairs(_Pixels(images, labels), progress, least=NEIGHBOUR_SCORE)
+    copies = group(labels, (pair for pair in pairs if pair.score >= COPY_SCORE))
+    return from_groups(labels, copies, group(labels, pairs), k, seed)
+
+
+def from_groups(
+    labels: Mapping[str, str],
+    groups: Mapping[str, str],
+    neighbourhoods: Mapping[str, str] | None = None,
+    k: int = 5,
+    seed: int = 0,
+) -> Folds:
+    """Make folds of known groups: flags by the rules above, folds by ``assign``.
+
+    labels, groups, neighbourhoods: by name. A neighbourhood is made of whole groups that must share a fold; without
+    them every group stands alone. Errors: as ``assign``.
+    """
+    classes: dict[str, set[str]] = defaultdict(set)
+    for name, label in labels.items():
+        classes[groups[name]].add(label)
+    sizes = Counter(groups[name] for name in labels)
+    flags = {g: _flags(sizes[g], classes[g]) for g in sizes}
+    names = sorted(labels, key=natural_key)
+    kept = [name for name in names if EXCLUDED not in flags[groups[name]]]
+    folds = assign(kept, labels, neighbourhoods or groups, k, seed)
+    return Folds(tuple(Row(n, labels[n], groups[n], folds.get(n), flags[groups[n]]) for n in names))
+
+
+def assign(
+    names: Iterable[str], labels: Mapping[str, str], groups: Mapping[str, str], k: int = 5, seed: int = 0
+) -> dict[str, int]:
+    """Give every name a fold from 0 to ``k`` - 1, groups whole, classes balanced.
+
+    Largest groups first, each to the fold that holds the fewest images of its classes, then the fewest images; equal
+    ones are told apart by SHA-256 of the seed and the names. Only integers are compared, and the order of ``names``
+    does not matter. Errors: ``UserError`` where ``k`` is below 2 or above the number of groups.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        members[groups[name]].append(name)
+    if not 2 <= k <= len(members):
+        raise UserError(
+            f"{k} folds cannot be made of {len(members)} groups; 2 to {len(members)} can",
+            hint="ask for another number of folds",
+        )
+    order = sorted(members, key=lambda g: (-len(members[g]), _draw(seed, g), g))
+    held: list[Counter[str]] = [Counter() for _ in range(k)]
+    folds = {}
+    for chosen_group in order:
+        added = Counter(labels[name] for name in members[chosen_group])
+        fold = min(range(k), key=lambda f: (_cost(held[f], added), held[f].total(), _draw(seed, f"{chosen_group} {f}")))
+        held[fold].update(added)
+        folds.update(dict.fromkeys(members[chosen_group], fold))
+    return folds
+
+
+def write(path: Path, folds: Folds) -> None:
+    """Write the file, whole or not at all; the same folds give the same bytes. Errors: ``OSError``."""
+    write_csv(
+        path,
+        COLUMNS,
+        (
+            {
+                "image": row.image,
+                "label": row.label,
+                "group": row.group,
+                "fold": "" if row.fold is None else row.fold,
+                "flags": ";".join(row.flags),
+            }
+            for row in folds.rows
+        ),
+    )
+
+
+def read(path: Path) -> Folds:
+    """Read a file that ``write`` wrote or a person made.
+
+    Errors: ``UserError`` naming file and line for other columns, an image named twice, a group in two folds, a fold
+    that is no number, a flag that is not known.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text; a table of folds is needed", hint=_HOW_TO_MAKE) from error
+    return _parse(text, str(path))
+
+
+def shipped(name: str) -> Folds:
+    """Give the folds that come with the package: ``busi``. Errors: ``UserError`` for a set that has none."""
+    folder = resources.files("sonoseg.data") / "shipped"
+    file = folder / f"{name}-folds.csv"
+    if not file.is_file():
+        known = sorted(
+            entry.name.removesuffix("-folds.csv") for entry in folder.iterdir() if entry.name.endswith("-folds.csv")
+        )
+        raise UserError(f"no folds are shipped for {name!r}; there are some for {', '.join(known)}", hint=_HOW_TO_MAKE)
+    return _parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def check_disjoint(training_groups: Iterable[str], test_groups: Iterable[str]) -> None:
+    """Refuse a split that has a group on both sides. Errors: ``UserError`` naming the first such groups."""
+    shared = sorted(set(training_groups) & set(test_groups), key=natural_key)
+    if shared:
+        named = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
+        raise UserError(
+            f"{len(shared)} group(s) lie in both training and test: {named}; a group must be on one side",
+            hint="use the shipped folds or make new ones with: sonoseg data folds DATA --out folds.csv",
+        )
+
+
+_HOW_TO_MAKE = "make one with: sonoseg data folds DATA --out folds.csv"
+
+
+class _Pixels:
+    """Hands (name, pixels) on and notes the labels; its length is that of the images, where they have one."""
+
+    def __init__(self, images: Iterable[tuple[str, str, NDArray[np.uint8]]], labels: dict[str, str]) -> None:
+        self.images, self.labels = images, labels
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        for name, label, pixels in self.images:
+            self.labels[name] = label
+            yield name, pixels
+
+    def __length_hint__(self) -> int:
+        return length_hint(self.images)
+
+
+def _flags(size: int, classes: set[str]) -> tuple[str, ...]:
+    crosses = len(classes) > 1
+    return tuple(
+        flag
+        for flag, holds in ((COPY, size > 1), (CROSSES, crosses), (EXCLUDED, crosses and _NORMAL in classes))
+        if holds
+    )
+
+
+def _draw(seed: int, text: str) -> str:
+    return hashlib.sha256(f"{seed} {text}".encode()).hexdigest()
+
+
+def _cost(held: Counter[str], added: Counter[str]) -> int:
+    """How much the sum of squared class counts of a fold grows."""
+    return sum(number * (2 * held[label] + number) for label, number in added.items())
+
+
+def _problems(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    """(index of the row, what is wrong with it)."""
+    seen: set[str] = set()
+    fold_of: dict[str, int | None] = {}
+    for index, row in enumerate(rows):
+        if row.image in seen:
+            yield index, f"image {row.image!r} is named twice; once is allowed"
+        seen.add(row.image)
+        fold = fold_of.setdefault(row.group, row.fold)
+        if fold != row.fold:
+            here, there = ("no fold" if f is None else f"fold {f}" for f in (row.fold, fold))
+            yield index, f"group {row.group!r} is in {here} and in {there}; a group must be in one"
+
+
+def _parse(text: str, source: str) -> Folds:
+    table = csv.reader(io.StringIO(text, newline=""))
+    header = tuple(next(table, ()))
+    if header != COLUMNS:
+        raise UserError(
+            f"{source}, line 1: columns are {','.join(header)!r}; {','.join(COLUMNS)!r} are needed", hint=_HOW_TO_MAKE
+        )
+    rows, lines = [], []
+    for fields in table:
+        if fields:
+            rows.append(_row(fields, f"{source}, line {table.line_num}"))
+            lines.append(table.line_num)
+    for index, problem in _problems(rows):
+        raise UserError(f"{source}, line {lines[index]}: {problem}", hint=_HOW_TO_MAKE)
+    return Folds(tuple(rows))
+
+
+def _row(fields: Sequence[str], place: str) -> Row:
+    if len(fields) != len(COLUMNS):
+        raise UserError(f"{place}: {len(fields)} fields; {len(COLUMNS)} are needed", hint=_HOW_TO_MAKE)
+    image, label, group_name, fold, flags = fields
+    if not image or not group_name:
+        raise UserError(f"{place}: image and group must not be empty", hint=_HOW_TO_MAKE)
+    if fold and not (fold.isascii() and fold.isdigit()):
+        raise UserError(f"{place}: fold is {fold!r}; a number from 0, or nothing, is needed", hint=_HOW_TO_MAKE)
+    given = tuple(flag for flag in flags.split(";") if flag)
+    for flag in given:
+        if flag not in FLAGS:
+            raise UserError(f"{place}: flag {flag!r} is not known; {', '.join(FLAGS)} are", hint=_HOW_TO_MAKE)
+    return Row(image, label, group_name, int(fold) if fold else None, given)
