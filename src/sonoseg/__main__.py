@@ -1,0 +1,5 @@
+"""``python -m sonoseg`` is the command ``sonoseg``."""
+
+from sonoseg.cli import main
+
+main()

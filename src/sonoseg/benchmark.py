@@ -1,0 +1,169 @@
+"""Models x folds x seeds: what is in the output folder is kept, what is missing is trained; then tables and a page."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sonoseg import __version__, checkpoint, report
+from sonoseg.data import folds
+from sonoseg.data.samples import DataSet
+from sonoseg.evaluation import Case, evaluate, read_cases, summarise, write_cases
+from sonoseg.files import write_json
+from sonoseg.models.catalogue import count_parameters, multiply_adds
+from sonoseg.training.config import Config, read_config
+from sonoseg.training.run import CONFIG, FOLDS, HISTORY, Watch, scored, split, train_run
+
+CASES, SUMMARY, REPORT, CELLS = "cases.csv", "summary.json", "report.html", "cells"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared: one recipe, models x folds x seeds. pictures: whether the page shows images of the data."""
+
+    recipe: Config
+    models: tuple[str, ...]
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    command: str
+    pictures: bool = True
+
+    @property
+    def cells(self) -> list[Config]:
+        """One configuration per cell, seeds outermost and models innermost: a first table stands early."""
+        return [
+            replace(self.recipe, model=model, fold=fold, seed=seed)
+            for seed, fold, model in product(self.seeds, self.folds, self.models)
+        ]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told how far the benchmark is. cell: number, of how many, its name; the others as in training."""
+
+    cell: Callable[[int, int, str], None]
+    watch: Watch
+    evaluated: Callable[[int, int], None]
+
+
+def benchmark(plan: Plan, data: DataSet, out: Path, progress: Progress) -> dict[str, Any]:
+    """Train and evaluate every cell that ``out`` lacks, then write the tables and the page; gives the summary."""
+    cells = plan.cells
+    for number, config in enumerate(cells):
+        progress.cell(number + 1, len(cells), cell_name(config))
+        run_cell(config, data, cell_folder(out, config), progress)
+    return assemble(plan, data, out)
+
+
+def run_cell(config: Config, data: DataSet, folder: Path, progress: Progress) -> None:
+    """Train and evaluate one cell, unless its cases stand already."""
+    if (folder / CASES).exists():
+        return
+    train_run(config, data, folder, True, progress.watch)
+    cases = evaluate_run(folder, data, progress.evaluated)
+    write_json(folder / SUMMARY, summarise(cases))
+    write_cases(folder / CASES, cases)
+
+
+def evaluate_run(folder: Path, data: DataSet, progress: Callable[[int, int], None] | None = None) -> list[Case]:
+    """Measure a finished run: on the fold that it held out, or on all scored images of a set that it did not see.
+
+    Errors: ``UserError`` where the folder is no finished run, or an image was seen in training.
+    """
+    config, stored = read_config(folder / CONFIG), checkpoint.load(folder)
+    trained = stored.record["trained_on"]
+    samples = split(data, config.fold).test if trained["set"] == data.name and config.fold >= 0 else scored(data)
+    return evaluate(
+        stored.predictor(), data, samples, config.model, config.fold, config.seed, trained["digests"], progress
+    )
+
+
+def assemble(plan: Plan, data: DataSet, out: Path) -> dict[str, Any]:
+    """Write ``cases.csv``, ``summary.json`` and ``report.html`` of cells that stand; gives the summary."""
+    cells = plan.cells
+    cases = [case for config in cells for case in read_cases(cell_folder(out, config) / CASES)]
+    summary = summarise(cases) | _circumstances(plan, data)
+    for model, values in summary["models"].items():
+        config = next(config for config in cells if config.model == model)
+        network = checkpoint.load(cell_folder(out, config)).network
+        values |= {"parameters": count_parameters(network), "multiply_adds": multiply_adds(network, config.size)}
+    folds.write(out / FOLDS, data.folds)
+    write_cases(out / CASES, cases)
+    write_json(out / SUMMARY, summary)
+    gallery = _gallery(plan, data, out, cases) if plan.pictures else []
+    report.write(out / REPORT, summary, cases, _histories(cells, out), gallery)
+    return summary
+
+
+def cell_name(config: Config) -> str:
+    """How a cell is called in messages and figures."""
+    return f"{config.model} fold {config.fold} seed {config.seed}"
+
+
+def cell_folder(out: Path, config: Config) -> Path:
+    """Where a cell lies in the output folder."""
+    return out / CELLS / cell_name(config).replace(" ", "-")
+
+
+def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
+    used = [row for row in data.folds.rows if row.fold is not None]
+    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in used)
+    return {
+        "data": {
+            "name": data.name,
+            "images": len(data.samples),
+            "used": len(used),
+            "grouping": data.grouping,
+            "citation": data.citation,
+            "licence": data.licence,
+            "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
+        },
+        "settings": {
+            name: value for name, value in vars(plan.recipe).items() if name not in ("data", "model", "fold", "seed")
+        },
+        "folds": list(plan.folds),
+        "seeds": list(plan.seeds),
+        "versions": {"sonoseg": __version__, "python": platform.python_version()}
+        | {name: metadata.version(name) for name in ("torch", "timm", "numpy", "scipy", "pillow")},
+        "machine": processor(),
+        "command": plan.command,
+    }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _histories(cells: Sequence[Config], out: Path) -> dict[str, list[dict[str, float]]]:
+    return {
+        cell_name(config): [
+            json.loads(line) for line in (cell_folder(out, config) / HISTORY).read_text(encoding="utf-8").splitlines()
+        ]
+        for config in cells
+    }
+
+
+def _gallery(plan: Plan, data: DataSet, out: Path, cases: Sequence[Case]) -> list[report.Shown]:
+    """The best, middle and worst lesion images of each model, predicted again by the network that was judged there."""
+    samples = {sample.name: sample for sample in data.samples}
+    shown = []
+    for model in plan.models:
+        rows = [case for case in cases if case["model"] == model and case["tp"] + case["fn"] > 0]
+        rows.sort(key=lambda case: (-case["dice"], case["image"]))
+        for case in (rows[0], rows[len(rows) // 2], rows[-1]) if rows else ():
+            config = replace(plan.recipe, model=model, fold=case["fold"], seed=case["seed"])
+            predictor = checkpoint.load(cell_folder(out, config)).predictor()
+            image, truth = samples[case["image"]].read()
+            shown.append(report.Shown(case, image.pixels, truth, predictor.predict(image).mask))
+    return shown

@@ -1,0 +1,50 @@
+"""The sets by name, and how a user names one: ``busi:PATH``, ``phantom``, ``phantom:COUNT``."""
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+
+from sonoseg.data import phantom
+from sonoseg.data.busi import open_busi
+from sonoseg.data.folds import from_groups
+from sonoseg.data.samples import DataSet, Pair, Sample
+from sonoseg.errors import UserError
+from sonoseg.images import Image
+
+PHANTOMS = 160
+
+
+def open_set(spec: str) -> DataSet:
+    """Open the set that ``NAME:WHERE`` names. Errors: ``UserError`` for an unknown name, and those of the source."""
+    name, _, where = spec.partition(":")
+    if name not in SOURCES:
+        nearest = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.0)[0]
+        raise UserError(f"no set is called {name!r}; there are {', '.join(SOURCES)}", hint=f"--data {nearest}:PATH")
+    return SOURCES[name](where)
+
+
+def open_phantoms(count: str) -> DataSet:
+    """Make a set of phantoms; without a number ``PHANTOMS`` of them. Errors: ``UserError`` for what is no number."""
+    if count and not (count.isascii() and count.isdigit() and 20 <= int(count) <= 100_000):
+        raise UserError(f"phantom:{count} is not a number of images from 20 to 100000", hint="--data phantom:200")
+    plans = phantom.plan(int(count or PHANTOMS))
+    return DataSet(
+        name="phantom",
+        spec=f"phantom:{len(plans)}",
+        samples=tuple(Sample(p.name, p.label, partial(_read_phantom, p)) for p in plans),
+        folds=from_groups({p.name: p.label for p in plans}, {p.name: str(p.group) for p in plans}),
+        grouping="views of one simulated scan",
+        citation="made by sonoseg",
+        licence="MIT",
+    )
+
+
+def _read_phantom(plan: phantom.Plan) -> Pair:
+    drawing = phantom.read(plan)
+    return Image(drawing.pixels, drawing.spacing, plan.name), drawing.mask
+
+
+SOURCES: dict[str, Callable[[str], DataSet]] = {
+    "busi": open_busi,
+    "phantom": open_phantoms,
+}

@@ -1,0 +1,205 @@
+"""Samples and a predictor -> a row per image -> a summary. The tables are files that a person can read."""
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoseg.data.samples import DataSet, Sample, digest
+from sonoseg.errors import UserError
+from sonoseg.files import write_csv
+from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean
+from sonoseg.metrics import EMPTY_RULE, measure
+from sonoseg.predictor import Predictor
+
+KEYS = ("image", "label", "group", "model", "fold", "seed")
+MEASURES = tuple(measure(np.zeros((1, 1), bool), np.zeros((1, 1), bool)))
+COLUMNS = (*KEYS, *MEASURES)
+"""The columns of ``cases.csv``; a measure that is undefined is an empty field."""
+
+LESION_MEASURES = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd", "nsd_mm")
+ALL_MEASURES = ("accuracy", "study_accuracy")
+NOTHING = "nothing drawn"
+"""The row that every table carries: what an empty answer scores."""
+
+BATCH = 16
+
+Case = dict[str, Any]
+
+
+def evaluate(
+    predictor: Predictor,
+    data: DataSet,
+    samples: Sequence[Sample],
+    model: str,
+    fold: int,
+    seed: int,
+    trained_on: Iterable[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Case]:
+    """Measure every sample at its own size, in order; a row each, with ``COLUMNS``.
+
+    trained_on: digests of the images that the network has seen. Errors: ``UserError`` where one of them is among the
+    samples, and those of ``Sample.read``.
+    """
+    groups, seen = data.folds.groups, frozenset(trained_on)
+    cases: list[Case] = []
+
+    def one(sample: Sample, prediction: Any, truth: NDArray[np.bool_]) -> Case:
+        keys = (sample.name, sample.label, groups[sample.name], model, fold, seed)
+        found = measure(prediction.mask, truth, prediction.probability, prediction.image.spacing)
+        return dict(zip(KEYS, keys, strict=True)) | found
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(samples), BATCH):
+            part = samples[start : start + BATCH]
+            pairs = list(pool.map(lambda sample: sample.read(), part))
+            for sample, (image, _) in zip(part, pairs, strict=True):
+                _refuse_seen(sample, digest(image) in seen)
+            predictions = predictor.predict_batch([image for image, _ in pairs])
+            cases += pool.map(one, part, predictions, [truth for _, truth in pairs])
+            if progress:
+                progress(len(cases), len(samples))
+    return cases
+
+
+def _refuse_seen(sample: Sample, seen: bool) -> None:
+    if seen:
+        raise UserError(
+            f"{sample.name} was in the training of this model; a figure on images that were seen means nothing",
+            hint="evaluate the held-out fold (leave --fold out), or another set",
+        )
+
+
+def write_cases(path: Path, cases: Iterable[Case]) -> None:
+    """Write ``cases.csv``, whole or not at all; undefined measures are empty."""
+    write_csv(path, COLUMNS, ({name: _text(value) for name, value in case.items()} for case in cases))
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read what ``write_cases`` wrote. Errors: ``UserError`` for a file with other columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
+        return [{name: _value(name, text) for name, text in row.items()} for row in reader]
+
+
+def summarise(cases: Sequence[Case]) -> dict[str, Any]:
+    """Sum the rows up: each model on lesion images, on normals and on all, its differences, and nothing drawn.
+
+    Means have 95 % intervals by resampling groups. Several folds of one model are one sample of images; several seeds
+    are averaged per image first. The value is plain data; what is undefined is None.
+    """
+    models = list(dict.fromkeys(case["model"] for case in cases))
+    tables = {model: _by_image([case for case in cases if case["model"] == model]) for model in models}
+    return {
+        "empty_rule": EMPTY_RULE,
+        "models": {model: _summary(rows) for model, rows in tables.items()},
+        "nothing": _summary([_as_nothing(case) for case in tables[models[0]]]) if models else None,
+        "differences": [_difference(tables, a, b) for a, b in combinations(models, 2)],
+    }
+
+
+def _by_image(cases: Sequence[Case]) -> list[Case]:
+    by_name: dict[str, list[Case]] = {}
+    for case in cases:
+        by_name.setdefault(case["image"], []).append(case)
+    return [
+        rows[0] if len(rows) == 1 else rows[0] | {m: _mean([row[m] for row in rows]) for m in MEASURES}
+        for rows in by_name.values()
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+def _summary(rows: Sequence[Case]) -> dict[str, Any]:
+    lesion = [row for row in rows if row["tp"] + row["fn"] > 0]
+    normal = [row for row in rows if row["tp"] + row["fn"] == 0]
+    found, false = (sum(row[name] for row in rows) for name in ("lesions_found", "false_lesions"))
+    return {
+        "folds": sorted({row["fold"] for row in rows}),
+        "lesion": {
+            "images": len(lesion),
+            **{measure_: _interval(lesion, measure_) for measure_ in LESION_MEASURES},
+            "dice_median": _number(float(np.median([row["dice"] for row in lesion]))) if lesion else None,
+        },
+        "normal": {
+            "images": len(normal),
+            "drawn": _interval(normal, "drawn"),
+            "drawn_share_of_image": _interval([row | {"share": _share_drawn(row)} for row in normal], "share"),
+        },
+        "all": {"images": len(rows), **{measure_: _interval(rows, measure_) for measure_ in ALL_MEASURES}},
+        "detection": {
+            "lesions": sum(row["lesions"] for row in rows),
+            "found": found,
+            "false": false,
+            "found_iou_50": sum(row["lesions_found_50"] for row in rows),
+            "false_iou_50": sum(row["false_lesions_50"] for row in rows),
+            "false_per_image": _number(false / len(rows)) if rows else None,
+        },
+    }
+
+
+def _share_drawn(row: Case) -> float:
+    return float(row["drawn_pixels"] / (row["tp"] + row["fp"] + row["fn"] + row["tn"]))
+
+
+def _as_nothing(case: Case) -> Case:
+    """What an empty mask with probability 0 scores on the same image."""
+    lesion, total = case["tp"] + case["fn"], case["tp"] + case["fp"] + case["fn"] + case["tn"]
+    silent = dict.fromkeys(MEASURES, math.nan) | {"tp": 0, "fp": 0, "fn": lesion, "tn": total - lesion}
+    silent |= {"accuracy": 1 - lesion / total, "study_accuracy": 1 - lesion / total, "lesions": case["lesions"]}
+    silent |= dict.fromkeys(("drawn", "drawn_pixels", "lesions_found", "false_lesions"), 0)
+    silent |= dict.fromkeys(("lesions_found_50", "false_lesions_50"), 0)
+    if lesion:
+        silent |= dict.fromkeys(("dice", "iou", "sensitivity", "nsd"), 0.0)
+    return case | silent
+
+
+def _difference(tables: dict[str, list[Case]], first: str, second: str) -> dict[str, Any]:
+    one, other = ({row["image"]: row for row in tables[model]} for model in (first, second))
+    shared = [name for name in one if name in other and not math.isnan(one[name]["dice"])]
+    interval = bootstrap_difference(
+        [one[name]["dice"] for name in shared],
+        [other[name]["dice"] for name in shared],
+        [one[name]["group"] for name in shared],
+    )
+    return {"first": first, "second": second, "measure": "dice", **_plain(interval)}
+
+
+def _interval(rows: Sequence[Case], name: str) -> dict[str, Any]:
+    return _plain(bootstrap_mean([row[name] for row in rows], [row["group"] for row in rows]))
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    return {name: _number(value) for name, value in vars(interval).items()}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def _value(name: str, text: str) -> Any:
+    if name in ("image", "label", "group", "model"):
+        return text
+    number = float(text) if text else math.nan
+    return int(number) if name not in _FRACTIONS else number
+
+
+_FRACTIONS = (*LESION_MEASURES, *ALL_MEASURES)

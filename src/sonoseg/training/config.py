@@ -1,0 +1,79 @@
+"""What a training run is, as one value that a person can read and a file can hold."""
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonoseg.errors import UserError
+from sonoseg.files import write_text
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run, resolved: with the data and the program's version it decides the weights.
+
+    data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
+    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. steps: recurrences of a recurrent unit.
+    validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
+    devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
+    """
+
+    data: str
+    model: str = "unet"
+    fold: int = 0
+    size: int = 128
+    width: int = 16
+    steps: int = 2
+    encoder: str = "plain"
+    encoder_weights: str = "none"
+    epochs: int = 40
+    batch: int = 16
+    learning_rate: float = 0.002
+    weight_decay: float = 0.01
+    average: float = 0.99
+    validation: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if value < least:
+                raise UserError(f"{name} is {value}; {least} or more is allowed", hint=f"give --{name} {least} or more")
+        if not self.learning_rate > 0:
+            raise UserError(
+                f"learning_rate is {self.learning_rate}; it must be above 0", hint="give --learning-rate 0.001"
+            )
+        for name, allowed in (
+            ("device", ("auto", "cpu", "cuda", "mps")),
+            ("precision", ("auto", "32", "bf16")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise UserError(
+                    f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed", hint=f"give --{name} auto"
+                )
+        for name in ("validation", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(
+                    f"{name} is {getattr(self, name)}; from 0 to below 1 is allowed", hint=f"leave --{name} out"
+                )
+
+    def write(self, path: Path) -> None:
+        """Write the configuration as TOML."""
+        lines = (f"{name} = {json.dumps(value)}" for name, value in dataclasses.asdict(self).items())
+        write_text(path, "\n".join(lines) + "\n")
+
+
+def read_config(path: Path) -> Config:
+    """Read what ``Config.write`` wrote. Errors: ``UserError`` for another file, unknown or missing settings."""
+    try:
+        return Config(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+        raise UserError(
+            f"{path} is not the configuration of a run ({error})", hint="give the folder that `sonoseg train` wrote"
+        ) from error

@@ -1,0 +1,200 @@
+"""The training loop: a plain function; Lightning Fabric supplies device, precision and processes."""
+
+import math
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from sonoseg.errors import UserError
+from sonoseg.files import replacing
+from sonoseg.models.catalogue import build
+from sonoseg.training.batches import Packed, Share, steps_per_epoch, training_batches
+from sonoseg.training.config import Config
+from sonoseg.training.losses import dice_and_cross_entropy, lesion_dice
+
+WARM_UP = 0.05
+"""Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
+LARGEST_GRADIENT = 1.0
+VALIDATION_BATCH = 16
+
+Epoch = dict[str, float]
+"""One line of ``history.jsonl``: epoch, loss, learning_rate; validation_dice where a validation part was cut off."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every process of a run is given. It is pickled where processes are spawned.
+
+    state: the file that holds the last finished epoch. report: called with the epoch's number, the share of it that is
+    done and the loss so far, in the first process. finished: called with the history after each epoch.
+    """
+
+    config: Config
+    training: Packed
+    validation: Packed | None
+    state: Path
+    report: Callable[[int, float, float], None]
+    finished: Callable[[list[Epoch]], None]
+
+
+def train(run: Run) -> dict[str, Tensor]:
+    """Train one network and give its averaged weights; goes on from ``run.state`` where that file stands.
+
+    With one seed and one number of threads a CPU gives the same weights every time, stopped and resumed or not.
+    Errors: ``UserError`` where the loss is no longer finite, or the state belongs to another configuration.
+    """
+    config = run.config
+    fabric = Fabric(
+        accelerator=config.device,
+        devices=config.devices,
+        strategy="ddp_spawn" if config.devices > 1 else "auto",
+        precision="bf16-mixed" if _bfloat16(config) else "32-true",
+    )
+    try:
+        fabric.launch(_train, run)  # type: ignore[arg-type]
+    except ProcessRaisedException as error:
+        raise UserError(f"a training process stopped: {str(error).strip().splitlines()[-1]}", exit_code=1) from error
+    return dict(_read_state(run.state)["average"])
+
+
+def _train(fabric: Fabric, run: Run) -> None:
+    config = run.config
+    fabric.seed_everything(config.seed, verbose=False)
+    channels_last = fabric.device.type == "cuda" or _bfloat16(config)
+    network = new_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    model, optimizer = fabric.setup(network, optimizer)
+    decayed = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decayed, use_buffers=True)
+    history: list[Epoch] = []
+    if run.state.exists():
+        history = _restore(run, network, optimizer, average)
+
+    for epoch in range(len(history), config.epochs):
+        line = _train_epoch(fabric, run, model, optimizer, average, epoch)
+        if run.validation is not None:
+            line["validation_dice"] = validate(average.module, run.validation, fabric.device)
+        history.append(line)
+        if fabric.is_global_zero:
+            _write_state(run, network, optimizer, average, history)
+            run.finished(history)
+        fabric.barrier()
+
+
+def _train_epoch(
+    fabric: Fabric, run: Run, model: nn.Module, optimizer: Any, average: AveragedModel, epoch: int
+) -> Epoch:
+    config = run.config
+    steps = steps_per_epoch(len(run.training), config.batch)
+    share = Share(fabric.global_rank, fabric.world_size)
+    model.train()
+    total = torch.zeros((), device=fabric.device)
+    batches = training_batches(run.training, config.batch, config.seed, epoch, share, fabric.device)
+    for step, (images, masks) in enumerate(batches):
+        rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = dice_and_cross_entropy(model(images), masks)
+        fabric.backward(loss)
+        fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update_parameters(model.module)
+        total += loss.detach()
+        if fabric.is_global_zero:
+            run.report(epoch, (step + 1) / steps, float(total) / (step + 1))
+    mean = float(fabric.all_reduce(total / steps))
+    if not math.isfinite(mean):
+        raise UserError(
+            f"the loss is no longer finite in epoch {epoch + 1}; the last finished epoch is kept",
+            hint=f"train anew with --learning-rate {config.learning_rate / 4:g}",
+            exit_code=1,
+        )
+    return {"epoch": epoch + 1, "loss": mean, "learning_rate": rate}
+
+
+def learning_rate(highest: float, step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine to zero; ``step`` counts from 0."""
+    warm = max(1, round(steps * WARM_UP))
+    if step < warm:
+        return highest * (step + 1) / warm
+    return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def validate(network: nn.Module, data: Packed, device: torch.device) -> float:
+    """Mean lesion Dice in the network's frame, over the images that have a lesion."""
+    network.eval()
+    scores = []
+    with torch.inference_mode():
+        for indices in torch.split(torch.arange(len(data)), VALIDATION_BATCH):
+            images, masks = data.at(indices, device)
+            scores.append(lesion_dice(network(images), masks).cpu())
+    return float(torch.cat(scores).nanmean())
+
+
+def new_network(config: Config) -> nn.Module:
+    """The network of a configuration with fresh weights, or those of its pre-trained encoder."""
+    return build(**model_record(config), encoder_weights=config.encoder_weights)
+
+
+def model_record(config: Config) -> dict[str, Any]:
+    """The arguments of ``build`` that a checkpoint keeps."""
+    return {
+        "model": config.model,
+        "width": config.width,
+        "encoder": None if config.encoder == "plain" else config.encoder,
+        "steps": config.steps,
+    }
+
+
+def _bfloat16(config: Config) -> bool:
+    if config.precision == "auto":
+        on_cpu = config.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        if on_cpu:
+            return bool(torch.cpu._is_avx512_bf16_supported())
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return config.precision == "bf16"
+
+
+def _write_state(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel, history: list[Epoch]) -> None:
+    state = {
+        "config": vars(run.config),
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.module.state_dict(),
+        "averaged": average.n_averaged,
+        "history": history,
+    }
+    with replacing(run.state) as temporary:
+        torch.save(state, temporary)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} cannot be resumed from ({error})", hint=f"delete {path} to begin anew") from error
+    return state
+
+
+def _restore(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel) -> list[Epoch]:
+    state = _read_state(run.state)
+    changed = [name for name, value in vars(run.config).items() if state["config"].get(name) != value]
+    if changed:
+        raise UserError(
+            f"{run.state} belongs to a run with other settings: {', '.join(changed)}",
+            hint=f"give the settings of {run.state.parent.parent / 'config.toml'}, or another --out",
+        )
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.module.load_state_dict(state["average"])
+    average.n_averaged.copy_(state["averaged"])
+    return list(state["history"])

@@ -1,0 +1,130 @@
+"""A run is a folder: settings, folds, history, the state to resume from and, at the end, the checkpoint."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sonoseg import __version__, checkpoint
+from sonoseg.data import folds
+from sonoseg.data.samples import DataSet, Sample
+from sonoseg.errors import UserError
+from sonoseg.files import write_text
+from sonoseg.training.batches import pack
+from sonoseg.training.config import Config, read_config
+from sonoseg.training.loop import Epoch, Run, model_record, train
+
+CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples of a run; no group is on two sides. validation is empty unless it was asked for."""
+
+    training: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+
+
+def split(data: DataSet, fold: int, validation: float = 0.0, seed: int = 0) -> Split:
+    """Cut a set by its folds; fold -1 trains on all of them. The validation part is cut from training, by groups.
+
+    Errors: ``UserError`` for a fold that does not exist, and for a group in training and test.
+    """
+    table, groups = data.folds, data.folds.groups
+    samples = {sample.name: sample for sample in data.samples}
+    test = () if fold < 0 else table.test(fold)
+    training = tuple(sample.name for sample in scored(data)) if fold < 0 else table.training(fold)
+    watched: set[str] = set()
+    if validation > 0:
+        labels = {row.image: row.label for row in table.rows}
+        parts = folds.assign(training, labels, groups, max(2, round(1 / validation)), seed)
+        watched = {name for name, part in parts.items() if part == 0}
+    kept = [name for name in training if name not in watched]
+    folds.check_disjoint((groups[name] for name in [*kept, *watched]), (groups[name] for name in test))
+    folds.check_disjoint((groups[name] for name in kept), (groups[name] for name in watched))
+    return Split(
+        tuple(samples[name] for name in kept),
+        tuple(samples[name] for name in training if name in watched),
+        tuple(samples[name] for name in test),
+    )
+
+
+def scored(data: DataSet) -> tuple[Sample, ...]:
+    """The samples that may be trained on and scored: those that lie in a fold."""
+    kept = {row.image for row in data.folds.rows if row.fold is not None}
+    return tuple(sample for sample in data.samples if sample.name in kept)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how far a run is.
+
+    decoded: images read, of how many. training: given the number of epochs and of images, gives ``Run.report``.
+    """
+
+    decoded: Callable[[int, int], None]
+    training: Callable[[int, int], Callable[[int, float, float], None]]
+
+
+def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Watch) -> Path:
+    """Train what the configuration says into the folder ``out``; gives the checkpoint's path.
+
+    A finished run is left as it is. Errors: ``UserError`` for a folder that holds another run, or an unfinished one
+    where ``resume`` is false.
+    """
+    _claim(config, out, resume)
+    if (out / MODEL).exists():
+        return out / MODEL
+    parts = split(data, config.fold, config.validation, config.seed)
+    config.write(out / CONFIG)
+    folds.write(out / FOLDS, data.folds)
+    training = pack(parts.training, config.size, watch.decoded)
+    watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
+    finished = partial(_write_history, out / HISTORY)
+    digests = [*training.digests, *(watched.digests if watched else ())]
+    report = watch.training(config.epochs, len(training))
+    weights = train(Run(config, training, watched, out / STATE, report, finished))
+    checkpoint.save(out / MODEL, weights, _record(config, data, parts, digests))
+    (out / STATE).unlink()
+    (out / STATE).parent.rmdir()
+    return out / MODEL
+
+
+def _claim(config: Config, out: Path, resume: bool) -> None:
+    if not (out / CONFIG).exists():
+        return
+    stands = vars(read_config(out / CONFIG))
+    changed = [name for name, value in vars(config).items() if stands[name] != value]
+    if changed:
+        raise UserError(
+            f"{out} holds a run with other settings: {', '.join(changed)}", hint="give another --out, or its settings"
+        )
+    if not resume and not (out / MODEL).exists():
+        raise UserError(f"{out} holds an unfinished run", hint="go on with --resume, or give another --out")
+
+
+def _write_history(path: Path, history: list[Epoch]) -> None:
+    write_text(path, "".join(json.dumps(line) + "\n" for line in history))
+
+
+def _record(config: Config, data: DataSet, parts: Split, digests: Sequence[str]) -> dict[str, Any]:
+    return {
+        "model": model_record(config),
+        "size": config.size,
+        "threshold": THRESHOLD,
+        "classes": ["lesion"],
+        "trained_on": {
+            "set": data.name,
+            "citation": data.citation,
+            "licence": data.licence,
+            "fold": config.fold,
+            "images": len(parts.training) + len(parts.validation),
+            "digests": sorted(digests),
+        },
+        "settings": vars(config),
+        "program": f"sonoseg {__version__}",
+    }
