@@ -19,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help at once: the rich form imports for twice as long
     help="Find and outline breast lesions in ultrasound images; compare U-Nets without leakage. "
     "Research use, not a medical device.",
 )

@@ -163,6 +163,7 @@ def _as_nothing(case: Case) -> Case:
     silent |= dict.fromkeys(("lesions_found_50", "false_lesions_50"), 0)
     if lesion:
         silent |= dict.fromkeys(("dice", "iou", "sensitivity", "nsd"), 0.0)
+        silent["nsd_mm"] = math.nan if math.isnan(case["nsd_mm"]) else 0.0
     return case | silent
 
 

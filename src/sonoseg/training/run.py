@@ -14,7 +14,7 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_text
 from sonoseg.training.batches import pack
 from sonoseg.training.config import Config, read_config
-from sonoseg.training.loop import Epoch, Run, model_record, train
+from sonoseg.training.loop import Epoch, Run, model_record, new_network, train
 
 CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
 THRESHOLD = 0.5
@@ -80,6 +80,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     if (out / MODEL).exists():
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed)
+    new_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
     training = pack(parts.training, config.size, watch.decoded)

@@ -1,0 +1,58 @@
+"""The house's rules: who may import whom, and what must live without torch."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TORCH_ROOMS = ("models", "training", "checkpoint.py", "export.py")
+
+BLOCKED = """
+    import sys
+
+    class Blocked:
+        def find_spec(self, name, path=None, target=None):
+            if name.split(".")[0] in {"torch", "timm", "lightning_fabric", "lightning", "safetensors", "monai"}:
+                raise ImportError(f"{name} is blocked")
+
+    sys.meta_path.insert(0, Blocked())
+"""
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    script = textwrap.dedent(BLOCKED) + textwrap.dedent(code)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+def test_rooms_import_only_the_rooms_above_them() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_torch_is_named_only_in_its_rooms() -> None:
+    source = ROOT / "src" / "sonoseg"
+    for path in source.rglob("*.py"):
+        if not path.relative_to(source).as_posix().startswith(TORCH_ROOMS):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            assert not [line for line in lines if line.strip().startswith(("import torch", "from torch"))], path
+
+
+def test_everything_else_imports_without_torch() -> None:
+    source = ROOT / "src"
+    paths = [path.relative_to(source) for path in (source / "sonoseg").rglob("*.py")]
+    needs_torch = tuple(f"sonoseg/{room}" for room in (*TORCH_ROOMS, "benchmark.py", "__main__.py"))
+    modules = [".".join(p.with_suffix("").parts) for p in paths if not p.as_posix().startswith(needs_torch)]
+    assert "sonoseg.predictor" in modules
+    done = python(f"import importlib\nfor name in {modules!r}: importlib.import_module(name)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_needs_no_torch_and_a_missing_extra_is_a_sentence() -> None:
+    done = python("import sys; sys.argv = ['sonoseg', '--help']; from sonoseg.cli import main; main()")
+    assert done.returncode == 0, done.stderr
+    assert "benchmark" in done.stdout
+    done = python("import sys; sys.argv = ['sonoseg', 'models']; from sonoseg.cli import main; main()")
+    assert done.returncode == 2
+    assert "pip install 'sonoseg[train]'" in done.stderr

@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from sonoseg.benchmark import Plan, Progress, benchmark, cell_folder
+from sonoseg.data.sources import open_set
+from sonoseg.errors import UserError
+from sonoseg.evaluation import COLUMNS, read_cases
+from sonoseg.training.config import Config
+from sonoseg.training.run import Watch
+
+RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
+
+
+class Told:
+    """Counts the cells that were begun and the epochs that were trained."""
+
+    def __init__(self) -> None:
+        self.cells: list[str] = []
+        self.epochs = 0
+
+    @property
+    def progress(self) -> Progress:
+        def training(epochs: int, images: int) -> object:
+            self.epochs += epochs
+            return lambda epoch, share, loss: None
+
+        watch = Watch(lambda done, of: None, training)  # type: ignore[arg-type]
+        return Progress(lambda number, of, name: self.cells.append(name), watch, lambda done, of: None)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("benchmark")
+    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
+    benchmark(plan, open_set("phantom:20"), folder, Told().progress)
+    return folder
+
+
+def test_tables_and_page_stand(out: Path) -> None:
+    cases = read_cases(out / "cases.csv")
+    assert tuple(cases[0]) == COLUMNS
+    held_out = set(open_set("phantom:20").folds.test(0))
+    assert {(case["model"], case["image"]) for case in cases} == {
+        (model, image) for model in ("unet", "attention-unet") for image in held_out
+    }
+    summary = json.loads((out / "summary.json").read_text())
+    assert list(summary["models"]) == ["unet", "attention-unet"]
+    assert summary["models"]["unet"]["parameters"] < summary["models"]["attention-unet"]["parameters"]
+    assert summary["data"]["used"] == 20
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "attention-unet" in page
+    assert "nothing drawn" in page.lower()
+
+
+def test_what_stands_is_kept_and_what_is_missing_is_trained(out: Path) -> None:
+    data, told = open_set("phantom:20"), Told()
+    page = (out / "report.html").read_bytes()
+    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
+    benchmark(plan, data, out, told.progress)
+    assert told.epochs == 0
+    assert (out / "report.html").read_bytes() == page
+    wider = Plan(RECIPE, ("unet", "attention-unet"), (0, 1), (0,), "more")
+    (cell_folder(out, wider.cells[3]) / "cases.csv").unlink(missing_ok=True)
+    summary = benchmark(wider, data, out, told.progress)
+    assert told.epochs == 2
+    assert summary["models"]["unet"]["folds"] == [0, 1]
+
+
+def test_other_settings_do_not_mix_with_what_stands(out: Path) -> None:
+    plan = Plan(Config("phantom:20", size=32, width=8, epochs=1, batch=8), ("unet",), (0,), (0,), "x")
+    (cell_folder(out, plan.cells[0]) / "cases.csv").rename(out / "aside.csv")
+    with pytest.raises(UserError, match="other settings"):
+        benchmark(plan, open_set("phantom:20"), out, Told().progress)
+    (out / "aside.csv").rename(cell_folder(out, plan.cells[0]) / "cases.csv")
+
+
+def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None:
+    with_pictures = (out / "report.html").read_text(encoding="utf-8")
+    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "x", pictures=False)
+    benchmark(plan, open_set("phantom:20"), out, Told().progress)
+    without = (out / "report.html").read_text(encoding="utf-8")
+    assert with_pictures.count("data:image") > without.count("data:image")

@@ -1,0 +1,89 @@
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from sonoseg.cli import main
+
+TINY = ["--size", "32", "--width", "4", "--epochs", "1", "--batch", "8", "--device", "cpu"]
+
+
+def sonoseg(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["sonoseg", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that must end with code 2 and one sentence; gives what it said."""
+    assert sonoseg(monkeypatch, *words) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in said
+    return said
+
+
+def test_train_evaluate_and_refuse(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = str(tmp_path / "run")
+    assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--out", run) == 0
+    assert f"sonoseg evaluate {run} --data phantom:20" in capsys.readouterr().out
+    assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0
+    assert "nothing drawn" in capsys.readouterr().out
+    assert (tmp_path / "run" / "cases.csv").exists()
+    everything = str(tmp_path / "all")
+    assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--fold", "-1", "--out", everything) == 0
+    capsys.readouterr()
+    assert "was in the training" in fails(monkeypatch, capsys, "evaluate", everything, "--data", "phantom:20")
+
+
+def test_models_lists_the_four(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sonoseg(monkeypatch, "models", "--size", "64", "--width", "8") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("unet", "recurrent-unet", "attention-unet", "recurrent-attention-unet"))
+
+
+def test_bad_input_is_a_sentence_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for words, expected in (
+        (["--data", "busi:nowhere"], "nowhere is not a folder"),
+        (["--data", f"busi:{tmp_path}"], "has no folder benign, malignant, normal"),
+        (["--data", "bussi:x"], "--data busi:PATH"),
+        (["--data", "phantom:three"], "phantom:three is not a number"),
+        (["--model", "atention-unet"], "--model attention-unet"),
+        (["--width", "0"], "width is 0"),
+        (["--fold", "7"], "fold 7 does not exist"),
+        (["--encoder", "mobilnetv2_100"], "--encoder mobilenetv2_100"),
+    ):
+        said = fails(monkeypatch, capsys, "train", "--out", str(out), "--device", "cpu", *words)
+        assert expected in said, said
+        assert "hint: " in said
+        assert not out.exists(), words
+
+
+def test_a_broken_release_is_named_by_its_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for label in ("benign", "malignant", "normal"):
+        (tmp_path / label).mkdir()
+    PIL.Image.new("L", (40, 40)).save(tmp_path / "benign" / "benign (1)_mask.png")
+    said = fails(monkeypatch, capsys, "train", "--data", f"busi:{tmp_path}", "--out", str(tmp_path / "out"))
+    assert "benign (1)_mask.png is a mask without its image" in said
+
+
+def test_a_damaged_checkpoint_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    assert "config.toml" in fails(monkeypatch, capsys, "evaluate", str(tmp_path))
+
+
+def test_usage_errors_and_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "No such option" in fails(monkeypatch, capsys, "train", "--nonsense")
+    assert sonoseg(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("sonoseg ")

@@ -1,0 +1,36 @@
+import math
+
+import pytest
+import torch
+
+from sonoseg.training.losses import SMOOTH, dice_and_cross_entropy, lesion_dice
+
+
+def test_value_worked_out_by_hand() -> None:
+    masks = torch.tensor([[[[1.0, 0.0]]]])
+    logits = torch.zeros(1, 1, 1, 2)
+    soft_dice = (2 * 0.5 + SMOOTH) / (1.0 + 1.0 + SMOOTH)
+    assert float(dice_and_cross_entropy(logits, masks)) == pytest.approx(math.log(2) + 1 - soft_dice, rel=1e-6)
+
+
+def test_right_is_better_than_wrong_and_perfect_is_nearly_zero() -> None:
+    masks = (torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+    right, wrong = (masks * 2 - 1) * 20, (1 - masks * 2) * 20
+    assert float(dice_and_cross_entropy(right, masks)) < 1e-3 < float(dice_and_cross_entropy(wrong, masks))
+
+
+def test_an_image_without_a_lesion_pulls_every_logit_down() -> None:
+    logits = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    dice_and_cross_entropy(logits, torch.zeros(1, 1, 8, 8)).backward()
+    assert logits.grad is not None
+    assert (logits.grad > 0).all()
+
+
+def test_lesion_dice_is_undefined_without_a_lesion() -> None:
+    masks = torch.zeros(2, 1, 2, 2)
+    masks[0, 0, 0] = 1
+    logits = torch.full((2, 1, 2, 2), -1.0)
+    logits[0, 0, 0, 0] = 1
+    scores = lesion_dice(logits, masks)
+    assert float(scores[0]) == pytest.approx(2 / 3)
+    assert scores[1].isnan()

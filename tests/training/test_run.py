@@ -1,0 +1,96 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sonoseg import checkpoint
+from sonoseg.data.folds import Folds, Row
+from sonoseg.data.sources import open_set
+from sonoseg.errors import UserError
+from sonoseg.training.config import Config, read_config
+from sonoseg.training.run import Watch, split, train_run
+
+CONFIG = Config("phantom:20", size=32, width=4, epochs=2, batch=8, device="cpu")
+SILENT = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: None)
+
+
+def test_split_keeps_groups_apart_and_leaves_nobody_out() -> None:
+    data = open_set("phantom:60")
+    groups = data.folds.groups
+    for fold in range(5):
+        parts = split(data, fold, validation=0.2)
+        sides = [{groups[s.name] for s in part} for part in (parts.training, parts.validation, parts.test)]
+        assert not sides[0] & sides[1]
+        assert not sides[0] & sides[2]
+        assert not sides[1] & sides[2]
+        assert sum(map(len, (parts.training, parts.validation, parts.test))) == 60
+        assert parts.validation
+
+
+def test_fold_minus_one_trains_on_all_but_the_excluded() -> None:
+    data = open_set("phantom:20")
+    rows = (replace(data.folds.rows[0], fold=None, flags=("excluded",)), *data.folds.rows[1:])
+    parts = split(replace(data, folds=Folds(rows)), -1)
+    assert len(parts.training) == 19
+    assert not parts.test
+
+
+def test_an_overlap_is_an_error_not_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_set("phantom:20")
+    leaking = tuple(Row(row.image, row.label, "one", 0) if i < 2 else row for i, row in enumerate(data.folds.rows))
+    leaking = (replace(leaking[0], fold=1), *leaking[1:])
+    with pytest.raises(UserError, match="one"):
+        split(replace(data, folds=Folds(leaking)), 0)
+
+
+def test_a_run_is_a_folder_that_a_person_can_read(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    written = train_run(CONFIG, data, tmp_path / "run", False, SILENT)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "config.toml", "folds.csv", "history.jsonl", "model.safetensors",
+    ]  # fmt: skip
+    assert read_config(tmp_path / "run" / "config.toml") == CONFIG
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in history] == [1, 2]
+    record = checkpoint.load(written).record
+    assert record["trained_on"]["images"] == len(record["trained_on"]["digests"]) == len(split(data, 0).training)
+    before = written.read_bytes()
+    assert train_run(CONFIG, data, tmp_path / "run", False, SILENT) == written
+    assert written.read_bytes() == before
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    CONFIG.write(tmp_path / "config.toml")
+    with pytest.raises(UserError, match="other settings: width"):
+        train_run(replace(CONFIG, width=8), data, tmp_path, True, SILENT)
+    with pytest.raises(UserError, match="unfinished run") as caught:
+        train_run(CONFIG, data, tmp_path, False, SILENT)
+    assert "--resume" in caught.value.hint
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=40)
+    command = [sys.executable, "-m", "sonoseg", "train", "--data", "phantom:20", "--size", "32", "--width", "4"]
+    command += ["--epochs", "40", "--batch", "8", "--device", "cpu", "--out", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    state = tmp_path / "killed" / "last" / "state.pt"
+    deadline = time.monotonic() + 120
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    _, said = process.communicate()
+    assert state.exists(), said.decode()
+    threads = torch.get_num_threads()
+    data = open_set("phantom:20")
+    train_run(config, data, tmp_path / "killed", True, SILENT)
+    train_run(config, data, tmp_path / "whole", False, SILENT)
+    assert torch.get_num_threads() == threads
+    first, second = (checkpoint.load(tmp_path / name).network.state_dict() for name in ("killed", "whole"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
