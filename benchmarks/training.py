@@ -2,9 +2,9 @@
 
     python benchmarks/training.py [--data busi:PATH]
 
-The obvious loop is float32 and NCHW, and decodes and augments each image by itself with torchvision; network (U-Net, width
-32, 128 x 128), batch (16), loss and optimiser are the same. Both are timed step by step, in alternating rounds, and the
-first step of each round is left out. Prints each round and the ratio of the medians.
+The obvious loop is float32 and NCHW, and decodes and augments each image by itself with torchvision; network (U-Net,
+width 32, 128 x 128), batch (16), loss and optimiser are the same. Both are timed step by step, in alternating rounds, and
+the first step of each round is left out. Prints each round and the ratio of the medians.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,9 @@ class Files(Dataset[tuple[Tensor, Tensor]]):
         drawn = RandomAffine.get_params([-15, 15], [0.1, 0.1], [0.75, 1.33], [0, 0], [SIZE, SIZE])
         image = tv.affine(image, *drawn, interpolation=InterpolationMode.BILINEAR)
         mask = tv.affine(mask, *drawn, interpolation=InterpolationMode.NEAREST)
-        image = tv.adjust_gamma(tv.adjust_brightness(image, float(0.75 + 0.58 * torch.rand(()))), 0.67 + float(torch.rand(())))
+        image = tv.adjust_gamma(
+            tv.adjust_brightness(image, float(0.75 + 0.58 * torch.rand(()))), 0.67 + float(torch.rand(()))
+        )
         pixels = tv.to_tensor(image)
         return (pixels * (1 + 0.1 * torch.randn_like(pixels))).clamp(0, 1), (tv.to_tensor(mask) > 0.5).float()
 
@@ -90,7 +92,7 @@ def ours(samples: list[Sample], folder: Path) -> list[float]:
     data = pack(samples, SIZE)
     state = folder / f"{time.time_ns()}.pt"
     train(Run(config, data, None, state, lambda *_: times.append(time.perf_counter()), lambda history: None))
-    return [after - before for before, after in zip(times[1:], times[2:], strict=False)]
+    return [after - before for before, after in pairwise(times[1:])]
 
 
 def main() -> None:
@@ -102,7 +104,9 @@ def main() -> None:
     options = parser.parse_args()
     samples = list(open_set(options.data).samples[: options.steps * BATCH])
     bfloat16 = torch.cpu._is_avx512_bf16_supported()
-    print(f"{processor()}, {torch.get_num_threads()} threads, bfloat16 in hardware: {bfloat16}, torch {torch.__version__}")
+    print(
+        f"{processor()}, {torch.get_num_threads()} threads, bfloat16 in hardware: {bfloat16}, torch {torch.__version__}"
+    )
     seconds: dict[str, list[float]] = {"obvious loop": [], "sonoseg": []}
     with tempfile.TemporaryDirectory() as name:
         files = write_files(samples, Path(name))

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 HEAD = (
-    "| model | lesion Dice [95 %] | median | IoU | HD95, px | normals drawn on | pixel accuracy | the study's accuracy |\n"
+    "| model | lesion Dice [95 %] | median | IoU | HD95, px | normals drawn on "
+    "| pixel accuracy | the study's accuracy |\n"
     "|---|---|---|---|---|---|---|---|\n"
 )
 

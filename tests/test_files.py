@@ -8,9 +8,14 @@ from sonoseg.files import replacing, write_csv, write_json, write_text
 def test_a_failed_write_leaves_what_stood_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.txt"
     write_text(path, "one\n")
-    with pytest.raises(RuntimeError, match="stop"), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("stop")
+
+    def half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        half()
     assert path.read_bytes() == b"one\n"
     assert list(path.parent.iterdir()) == [path]
 

@@ -123,6 +123,9 @@ def train(
     device: Device = "auto",
     devices: Devices = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write the history for TensorBoard as well.")
+    ] = False,
     out: Out = Path("runs/train"),
 ) -> None:
     """Train one network into a folder: settings, folds, history and model.safetensors."""
@@ -135,8 +138,10 @@ def train(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, seed=seed, device=device, devices=devices,
     )  # fmt: skip
+    if tensorboard:
+        _need("tensorboard", "tensorboard")
     with _stoppable("the same command with --resume goes on from there"):
-        written = train_run(config, open_set(data), out, resume, _progress().watch)
+        written = train_run(config, open_set(data), out, resume, _progress().watch, tensorboard)
     typer.echo(f"model: {written}")
     typer.echo(f"next: sonoseg evaluate {out} --data {data}")
 

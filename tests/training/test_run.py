@@ -14,7 +14,7 @@ from sonoseg.data.folds import Folds, Row
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.training.config import Config, read_config
-from sonoseg.training.run import Watch, split, train_run
+from sonoseg.training.run import Logbook, Watch, split, train_run
 
 CONFIG = Config("phantom:20", size=32, width=4, epochs=2, batch=8, device="cpu")
 SILENT = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: None)
@@ -63,6 +63,16 @@ def test_a_run_is_a_folder_that_a_person_can_read(tmp_path: Path) -> None:
     before = written.read_bytes()
     assert train_run(CONFIG, data, tmp_path / "run", False, SILENT) == written
     assert written.read_bytes() == before
+
+
+def test_the_history_is_written_for_tensorboard_where_it_is_asked_for(tmp_path: Path) -> None:
+    logbook = Logbook(tmp_path / "history.jsonl", tmp_path / "scalars")
+    first, second = {"epoch": 1, "loss": 0.75}, {"epoch": 2, "loss": 0.5}
+    logbook([first])
+    logbook([first, second])
+    assert (tmp_path / "history.jsonl").read_text().count("\n") == 2
+    (events,) = (tmp_path / "scalars").iterdir()
+    assert events.read_bytes().count(b"loss") == 2
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:

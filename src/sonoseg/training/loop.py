@@ -4,6 +4,7 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def train(run: Run) -> dict[str, Tensor]:
         precision="bf16-mixed" if _bfloat16(config) else "32-true",
     )
     try:
-        fabric.launch(_train, run)  # type: ignore[arg-type]
+        fabric.launch(partial(_train, run=run))  # an argument of its own Fabric would take apart
     except ProcessRaisedException as error:
         raise UserError(f"a training process stopped: {str(error).strip().splitlines()[-1]}", exit_code=1) from error
     return dict(_read_state(run.state)["average"])

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from sonoseg.training.config import Config, read_config
 from sonoseg.training.loop import Epoch, Run, model_record, new_network, train
 
 CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
+SCALARS = "tensorboard"
 THRESHOLD = 0.5
 
 
@@ -70,9 +70,10 @@ class Watch:
     training: Callable[[int, int], Callable[[int, float, float], None]]
 
 
-def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Watch) -> Path:
+def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Watch, tensorboard: bool = False) -> Path:
     """Train what the configuration says into the folder ``out``; gives the checkpoint's path.
 
+    tensorboard: whether the history is written as TensorBoard's scalars too, under ``out / SCALARS``.
     A finished run is left as it is. Errors: ``UserError`` for a folder that holds another run, or an unfinished one
     where ``resume`` is false.
     """
@@ -85,7 +86,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     folds.write(out / FOLDS, data.folds)
     training = pack(parts.training, config.size, watch.decoded)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
-    finished = partial(_write_history, out / HISTORY)
+    finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
     weights = train(Run(config, training, watched, out / STATE, report, finished))
@@ -108,8 +109,26 @@ def _claim(config: Config, out: Path, resume: bool) -> None:
         raise UserError(f"{out} holds an unfinished run", hint="go on with --resume, or give another --out")
 
 
-def _write_history(path: Path, history: list[Epoch]) -> None:
-    write_text(path, "".join(json.dumps(line) + "\n" for line in history))
+class Logbook:
+    """Writes the history after each epoch; TensorBoard's writer is opened at the first, in the process that trains."""
+
+    def __init__(self, path: Path, scalars: Path | None = None) -> None:
+        self.path, self.scalars = path, scalars
+        self._writer: Any = None
+
+    def __call__(self, history: list[Epoch]) -> None:
+        """Write the whole history as lines of JSON, and its last line as scalars."""
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in history))
+        if self.scalars is None:
+            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self.scalars), purge_step=len(history))  # type: ignore[no-untyped-call]
+        for name, value in history[-1].items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, len(history))
+        self._writer.flush()
 
 
 def _record(config: Config, data: DataSet, parts: Split, digests: Sequence[str]) -> dict[str, Any]:
