@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonoseg.frame import Letterbox
@@ -8,6 +8,7 @@ from sonoseg.frame import Letterbox
 SIDES = st.integers(1, 300)
 
 
+@settings(deadline=None, max_examples=60)
 @given(SIDES, SIDES, st.integers(8, 64))
 def test_the_image_lies_inside_with_its_proportions(height: int, width: int, size: int) -> None:
     box = Letterbox(height, width, size)
@@ -21,6 +22,7 @@ def test_the_image_lies_inside_with_its_proportions(height: int, width: int, siz
     assert abs((size - rows - top) - top) <= 1
 
 
+@settings(deadline=None, max_examples=60)
 @given(SIDES, SIDES, st.integers(8, 64))
 def test_there_and_back_keep_the_shape_and_a_constant(height: int, width: int, size: int) -> None:
     box = Letterbox(height, width, size)

@@ -110,9 +110,10 @@ def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
 def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
     pages = [PIL.Image.fromarray(np.full((20 + page, 30), page * 40, np.uint8)) for page in range(3)]
     path = save(tmp_path / "pages.tif", pages[0], save_all=True, append_images=pages[1:])
-    images = list(read_pages(path))
-    assert [image.shape for image in images] == [(20, 30), (21, 30), (22, 30)]
-    assert [int(image.pixels[0, 0]) for image in images] == [0, 40, 80]
+    found = list(read_pages(path))
+    assert [(page.number, page.pages) for page in found] == [(1, 3), (2, 3), (3, 3)]
+    assert [page.image.shape for page in found] == [(20, 30), (21, 30), (22, 30)]
+    assert [int(page.image.pixels[0, 0]) for page in found] == [0, 40, 80]
     assert read_image(path).shape == (20, 30)
     assert len(list(read_pages(save(tmp_path / "one.png", pages[0])))) == 1
 
@@ -185,8 +186,8 @@ def test_damaged_bytes_give_an_image_or_a_sentence(tmp_path: Path, form: str) ->
     for _ in range(1000):
         path.write_bytes(_mutated(rng, buffer.getvalue()))
         try:
-            for image in read_pages(path, max_pixels=1_000_000):
-                assert image.pixels.dtype == np.uint8
+            for page in read_pages(path, max_pixels=1_000_000):
+                assert page.image.pixels.dtype == np.uint8
         except UserError as error:
             sentences.append(str(error))
     assert len(sentences) > 100

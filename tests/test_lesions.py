@@ -3,7 +3,7 @@ from math import atan2, cos, degrees, hypot, pi, sin
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ def rectangle(height: int, width: int) -> Mask:
     return mask
 
 
+@settings(deadline=None, max_examples=60)
 @given(MASKS)
 def test_components_are_those_of_scipy(mask: Mask) -> None:
     labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
@@ -44,6 +45,7 @@ def test_components_are_those_of_scipy(mask: Mask) -> None:
     assert [tuple(box) for box in found.boxes.tolist()] == boxes
 
 
+@settings(deadline=None, max_examples=60)
 @given(MASKS)
 def test_outlines_give_the_mask_back(mask: Mask) -> None:
     for label in range(1, len(components(mask).sizes) + 1):
@@ -192,6 +194,7 @@ def test_measures_agree_with_scikit_image() -> None:
             assert lesion.circularity == pytest.approx(min(1, round_), rel=0.12)
 
 
+@settings(deadline=None, max_examples=60)
 @given(MASKS, st.floats(0.05, 2), st.floats(0.05, 2))
 def test_laws_of_every_lesion(mask: Mask, row: float, column: float) -> None:
     lesions = measure(mask, np.full(mask.shape, 0.75, np.float32), (row, column))

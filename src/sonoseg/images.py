@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -69,16 +70,25 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
         return from_picture(picture, str(path))
 
 
-def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+class Page(NamedTuple):
+    """One picture of a file, ``number`` from 1 of ``pages``."""
+
+    image: Image
+    number: int
+    pages: int
+
+
+def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Page]:
     """Read every page of a TIFF, one at a time, or the one picture of another file, by the rule of ``read_image``.
 
     Errors: as ``read_image``, when the page that is wrong is reached; ``max_pixels`` holds for each page.
     """
     with _opened(path, max_pixels) as picture:
-        for page in range(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1):
-            picture.seek(page)
+        pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        for number in range(1, pages + 1):
+            picture.seek(number - 1)
             _check_size(path, picture, max_pixels)
-            yield from_picture(picture, str(path))
+            yield Page(from_picture(picture, str(path)), number, pages)
 
 
 def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
