@@ -13,6 +13,7 @@ import typer
 from sonoseg.errors import UserError
 
 if TYPE_CHECKING:
+    from sonoseg.batch import Summary
     from sonoseg.benchmark import Progress
 
 app = typer.Typer(
@@ -170,6 +171,56 @@ def evaluate(
 
 
 @app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Pictures, clips or folders of them.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
+    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
+    backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run finished.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that stand.")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="Predict the mirror image too, and take the mean.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
+    coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
+) -> None:
+    """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
+    from dataclasses import replace
+
+    from sonoseg.batch import run
+    from sonoseg.modelfile import load
+    from sonoseg.outputs import Options
+    from sonoseg.progress import Bar
+    from sonoseg.reading import spacing_of
+
+    predictor = replace(load(model, backend, threads, workers), mirrored=tta)
+    options = Options(
+        out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
+        workers=workers, explain=explain, coco=coco, max_pixels=max_pixels,
+    )  # fmt: skip
+    bar = Bar("predicting")
+    with _stoppable("the same command with --resume goes on from there"):
+        summary = run(files, predictor, options, lambda outcome, done, of: bar.step(done, of))
+    _told(summary)
+
+
+def _told(summary: "Summary") -> None:
+    """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
+    from sonoseg.predictor import NOTICE
+
+    for failure in summary.failures:
+        typer.echo(f"failed: {failure.file}: {failure.message}", err=True)
+    found = f"{summary.lesions} lesions in {summary.images} images, {summary.empty} of them without a lesion"
+    typer.echo(f"{found}; {len(summary.failures)} failures. {NOTICE}")
+    for table in summary.tables:
+        typer.echo(f"table: {table}")
+    if summary.failures:
+        raise typer.Exit(1 if summary.images else 2)
+
+
+@app.command()
 def models(
     size: Size = 128,
     width: Width = 16,
@@ -188,6 +239,29 @@ def models(
         network = build(name, width=width, encoder=encoder, steps=steps)
         table.add_row(name, f"{count_parameters(network) / 1e6:.2f} M", f"{multiply_adds(network, size) / 1e9:.2f} G")
     Console().print(table)
+
+
+data_app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("folds")
+def data_folds(
+    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("folds.csv"),
+    count: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    seed: Annotated[int, typer.Option(help="Another seed gives other folds.")] = 0,
+) -> None:
+    """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
+    from sonoseg.data.folds import make, write
+    from sonoseg.data.sources import open_set
+    from sonoseg.progress import Bar
+
+    samples = open_set(source).samples
+    images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
+    bar = Bar("comparing images")
+    write(out, make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples))))
+    typer.echo(f"folds: {out}")
 
 
 def main() -> None:

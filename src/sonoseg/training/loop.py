@@ -20,6 +20,7 @@ from sonoseg.models.catalogue import build
 from sonoseg.training.batches import Packed, Share, steps_per_epoch, training_batches
 from sonoseg.training.config import Config
 from sonoseg.training.losses import dice_and_cross_entropy, lesion_dice
+from sonoseg.training.memory import keep_freed_memory
 
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
@@ -68,6 +69,7 @@ def train(run: Run) -> dict[str, Tensor]:
 
 def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
+    keep_freed_memory()
     fabric.seed_everything(config.seed, verbose=False)
     channels_last = fabric.device.type == "cuda" or _bfloat16(config)
     network = new_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
