@@ -1,6 +1,6 @@
 """Near-duplicates in a set of images, found from their pixels.
 
-Copies of a scan differ in crop, size, brightness and burnt-in marks: neither files nor whole thumbnails can be compared.
+Copies of a scan differ in crop, size, brightness and burnt-in marks, so that hashes and plain differences miss them.
 Two stages find them. *Candidates*: every image as a whole, 16 x 16, is compared with 16 crops of every other one, by
 products of matrices in blocks; each image keeps its ten best partners above a loose threshold. *Registration*, of the
 candidates alone: one is laid over the other by correlation at nine scales, then scale and shift are fitted tile by

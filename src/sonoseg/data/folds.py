@@ -79,8 +79,11 @@ class Folds:
         return tuple(row.image for row in self.rows if row.fold not in (None, fold))
 
     def _check(self, fold: int) -> None:
-        if not 0 <= fold < self.count:
-            raise UserError(f"fold {fold} does not exist; there are {self.count}", hint=f"use 0 to {self.count - 1}")
+        known = sorted({row.fold for row in self.rows if row.fold is not None})
+        if fold not in known:
+            raise UserError(
+                f"fold {fold} does not exist; there are {', '.join(map(str, known)) or 'none'}", hint=_HOW_TO_MAKE
+            )
 
 
 def make(

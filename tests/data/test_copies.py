@@ -1,0 +1,215 @@
+import io
+from itertools import combinations
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from sonoseg.data.copies import COPY_SCORE, NEIGHBOUR_SCORE, Pair, find_pairs, group, natural_key, register, warp_mask
+
+Pixels = NDArray[np.uint8]
+
+NAMES = [f"benign ({number})" for number in range(8)]
+
+
+def scan(seed: int, height: int = 240, width: int = 300) -> Pixels:
+    """Layers, speckle, attenuation and a dark ellipse: as much texture as an ultrasound image has, another by seed."""
+    rng = np.random.default_rng(seed)
+
+    def noise(*sigma: float) -> NDArray[np.float64]:
+        values = gaussian_filter(rng.normal(size=(height, width)), sigma)
+        return np.asarray(values / values.std())
+
+    speckle = np.log(np.hypot(noise(1, 2), noise(1, 2)) + 0.1)
+    depth, across = np.mgrid[:height, :width] / height
+    lesion = (depth - rng.uniform(0.3, 0.6)) ** 2 + (across - rng.uniform(0.4, 0.9)) ** 2 / 2 < rng.uniform(
+        0.1, 0.2
+    ) ** 2
+    return np.clip(
+        125 + 22 * noise(12, 30) + 14 * noise(4, 14) + 10 * speckle - 60 * lesion - 50 * depth, 0, 255
+    ).astype(np.uint8)
+
+
+def cropped(pixels: Pixels, top: float, low: float, left: float, right: float) -> Pixels:
+    height, width = pixels.shape
+    return pixels[
+        round(top * height) : height - round(low * height), round(left * width) : width - round(right * width)
+    ]
+
+
+def resized(pixels: Pixels, factor: float) -> Pixels:
+    height, width = pixels.shape
+    picture = PIL.Image.fromarray(pixels).resize((round(width * factor), round(height * factor)))
+    return np.asarray(picture)
+
+
+def marked(pixels: Pixels, seed: int) -> Pixels:
+    """Four burnt-in white crosses and a line of text's worth of white."""
+    result = pixels.copy()
+    height, width = result.shape
+    rng = np.random.default_rng(seed)
+    for row, column in rng.integers((20, 20), (height - 20, width - 20), (4, 2)):
+        result[row - 8 : row + 9, column - 1 : column + 2] = 255
+        result[row - 1 : row + 2, column - 8 : column + 9] = 255
+    result[height - 30 : height - 20, 20:90:2] = 255
+    return result
+
+
+def saved_as_jpeg(pixels: Pixels) -> Pixels:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "JPEG", quality=50)
+    return np.asarray(PIL.Image.open(file))
+
+
+def brightened(pixels: Pixels, gamma: float) -> Pixels:
+    return (255 * (pixels / 255) ** gamma).astype(np.uint8)
+
+
+def copied(pixels: Pixels, seed: int) -> Pixels:
+    """All at once: crop of up to 12 % a side, another size, gamma, marks, JPEG."""
+    rng = np.random.default_rng(seed)
+    crop = cropped(pixels, *rng.uniform(0, 0.12, 4))
+    return saved_as_jpeg(marked(brightened(resized(crop, rng.uniform(0.6, 1.7)), rng.uniform(0.6, 1.6)), seed))
+
+
+@pytest.fixture(scope="module")
+def planted() -> dict[str, Pixels]:
+    """24 scans, a copy of each of the first 16, a second copy of each of the first 4."""
+    images = {f"scan {i}": scan(i) for i in range(24)}
+    images |= {f"copy {i}": copied(images[f"scan {i}"], i) for i in range(16)}
+    return images | {f"other {i}": copied(images[f"scan {i}"], 100 + i) for i in range(4)}
+
+
+def numbers(pair: Pair) -> set[str]:
+    return {pair.first.split()[1], pair.second.split()[1]}
+
+
+def test_every_planted_copy_is_found_and_nothing_else_comes_near(planted: dict[str, Pixels]) -> None:
+    pairs = find_pairs(planted, least=0.3)
+    true = [pair for pair in pairs if len(numbers(pair)) == 1]
+    assert len(true) == 16 + 2 * 4
+    assert min(pair.score for pair in true) > COPY_SCORE + 0.2
+    assert max((pair.score for pair in pairs if pair not in true), default=0) < NEIGHBOUR_SCORE
+
+
+def test_pairs_do_not_depend_on_the_order_and_come_in_natural_order(planted: dict[str, Pixels]) -> None:
+    few = {name: planted[name] for name in sorted(planted) if int(name.split()[1]) in (0, 1, 2, 10)}
+    forward, backward = find_pairs(few), find_pairs((name, few[name]) for name in reversed(list(few)))
+    assert forward == backward
+    assert forward == sorted(forward, key=lambda pair: (natural_key(pair.first), natural_key(pair.second)))
+    assert all(natural_key(pair.first) < natural_key(pair.second) for pair in forward)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pixels: pixels.copy(),
+        lambda pixels: cropped(pixels, 0.05, 0.05, 0.05, 0.05),
+        lambda pixels: cropped(pixels, 0.15, 0, 0, 0),
+        lambda pixels: cropped(pixels, 0, 0.15, 0.15, 0),
+        lambda pixels: resized(pixels, 0.5),
+        lambda pixels: resized(pixels, 2.2),
+        lambda pixels: brightened(pixels, 0.5),
+        lambda pixels: marked(pixels, 3),
+        saved_as_jpeg,
+    ],
+)
+def test_one_change_leaves_a_copy(change) -> None:
+    pixels = scan(5)
+    assert [pair.score > 0.8 for pair in find_pairs({"a": pixels, "b": change(pixels), "c": scan(6)})] == [True]
+
+
+def test_flat_small_and_narrow_images_are_nobodys_copies() -> None:
+    black = np.zeros((200, 240), np.uint8)
+    odd = {"black": black, "black too": black, "dot": black[:1, :1], "line": scan(1)[:2], "column": scan(1)[:, :1]}
+    assert find_pairs(odd) == []
+    assert find_pairs({}) == []
+
+
+def test_the_mostly_black_copy_of_a_scan_is_found() -> None:
+    wide = np.zeros((240, 600), np.uint8)
+    wide[:, 150:450] = scan(2)
+    assert len(find_pairs({"a": wide, "b": marked(wide, 1)})) == 1
+
+
+def test_progress_rises_to_its_end_whether_the_number_is_known_or_not() -> None:
+    images = {name: scan(number, 80, 100) for number, name in enumerate(NAMES)}
+    for source in (images, iter(images.items())):
+        steps: list[tuple[int, int]] = []
+        find_pairs(source, lambda done, total: steps.append((done, total)))  # noqa: B023
+        assert [done for done, _ in steps] == list(range(1, 17))
+        assert steps[-1] == (16, 16)
+        assert {total for _, total in steps} <= {0, 16}
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        find_pairs([("a", scan(0)), ("a", scan(1))])
+
+
+def test_registration_recovers_crop_and_size() -> None:
+    first = scan(7, 300, 360)
+    second = resized(first[30:290, 40:350], 1.5)
+    found = register(first, second)
+    assert found.score > 0.9
+    for factor, size, start in zip(found.scale, second.shape, (30, 40), strict=True):
+        assert factor == pytest.approx(1 / 1.5, rel=0.01)
+        assert factor * size == pytest.approx(size / 1.5, abs=2.5)
+        assert start == pytest.approx(found.shift[start == 40], abs=1.5)
+
+
+def test_a_mask_is_carried_to_where_it_belongs() -> None:
+    first = scan(8, 300, 360)
+    rows, columns = np.mgrid[:300, :360]
+    lesion = (rows - 150) ** 2 + (columns - 200) ** 2 < 60**2
+    second = resized(first[30:290, 40:350], 1.5)
+    mask = resized(np.where(lesion, np.uint8(255), np.uint8(0))[30:290, 40:350], 1.5) > 127
+    carried, covered = warp_mask(mask, register(first, second), (300, 360))
+    assert carried.shape == covered.shape == (300, 360)
+    assert carried.dtype == covered.dtype == np.bool_
+    assert 2 * np.count_nonzero(carried & lesion) > 0.97 * (carried.sum() + lesion.sum())
+    assert abs(np.count_nonzero(covered) - 260 * 310) < 0.02 * 260 * 310
+    assert not (carried & ~covered).any()
+
+
+def test_two_scans_do_not_register() -> None:
+    assert max(register(scan(a), scan(b)).score for a, b in combinations(range(20, 25), 2)) < NEIGHBOUR_SCORE
+
+
+def test_groups_are_closed_and_named_by_their_first_member() -> None:
+    pairs = [Pair("benign (10)", "benign (11)", 0.9), Pair("benign (9)", "benign (11)", 0.9)]
+    names = ["benign (11)", "benign (10)", "benign (9)", "benign (1)"]
+    assert group(names, pairs) == dict.fromkeys(names[:3], "benign (9)") | {"benign (1)": "benign (1)"}
+
+
+def test_a_pair_of_unknown_names_is_refused() -> None:
+    with pytest.raises(KeyError):
+        group(["a"], [Pair("a", "b", 1.0)])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=10), st.randoms())
+def test_groups_are_the_finest_partition_that_holds_all_pairs(edges, random) -> None:
+    pairs = [Pair(a, b, 1.0) for a, b in edges if a != b]
+    groups = group(NAMES, pairs)
+    assert all(groups[pair.first] == groups[pair.second] for pair in pairs)
+    sizes = [list(groups.values()).count(g) for g in set(groups.values())]
+    assert sum(size - 1 for size in sizes) <= len(pairs)
+    assert all(groups[g] == g and natural_key(g) <= natural_key(name) for name, g in groups.items())
+    random.shuffle(pairs)
+    assert group(reversed(NAMES), pairs) == groups
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(alphabet="ab 0129()", max_size=8), unique=True))
+def test_natural_order_sorts_any_names_and_tells_all_apart(names: list[str]) -> None:
+    keys = sorted(natural_key(name) for name in names)
+    assert len(set(keys)) == len(names)
+
+
+def test_natural_order_counts() -> None:
+    assert sorted(["x (10)", "x (9)", "x (1)", "a (11)"], key=natural_key) == ["a (11)", "x (1)", "x (9)", "x (10)"]

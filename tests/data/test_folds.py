@@ -1,0 +1,271 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.test_copies import copied, scan
+from sonoseg.data.copies import natural_key
+from sonoseg.data.folds import (
+    COLUMNS,
+    COPY,
+    CROSSES,
+    EXCLUDED,
+    Folds,
+    Row,
+    assign,
+    check_disjoint,
+    from_groups,
+    make,
+    read,
+    shipped,
+    write,
+)
+from sonoseg.errors import UserError
+
+HEADER = ",".join(COLUMNS)
+
+
+@st.composite
+def grouped_sets(draw) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels and groups by name; every group has one label."""
+    sizes = draw(
+        st.lists(st.tuples(st.integers(1, 5), st.sampled_from(["benign", "malignant"])), min_size=6, max_size=40)
+    )
+    members = [(f"{label} {i}.{j}", label, f"group {i}") for i, (size, label) in enumerate(sizes) for j in range(size)]
+    return {name: label for name, label, _ in members}, {name: g for name, _, g in members}
+
+
+@settings(deadline=None, max_examples=50)
+@given(grouped_sets(), st.integers(2, 6), st.integers(0, 3))
+def test_folds_keep_groups_whole_and_balance_every_class(made, k: int, seed: int) -> None:
+    labels, groups = made
+    folds = assign(labels, labels, groups, k, seed)
+    assert folds.keys() == labels.keys()
+    assert len({(groups[name], fold) for name, fold in folds.items()}) == len(set(groups.values()))
+    largest = max(Counter(groups.values()).values())
+    for label in set(labels.values()):
+        held = Counter(fold for name, fold in folds.items() if labels[name] == label)
+        counts = [held[fold] for fold in range(k)]
+        assert max(counts) - min(counts) <= largest
+
+
+@settings(deadline=None, max_examples=50)
+@given(grouped_sets(), st.randoms())
+def test_folds_do_not_depend_on_the_order_of_the_input(made, random) -> None:
+    labels, groups = made
+    names = list(labels)
+    random.shuffle(names)
+    assert assign(names, {name: labels[name] for name in names}, groups) == assign(labels, labels, groups)
+
+
+def test_single_images_are_balanced_to_within_one() -> None:
+    labels = {f"benign ({i})": "benign" for i in range(43)} | {f"malignant ({i})": "malignant" for i in range(22)}
+    folds = assign(labels, labels, {name: name for name in labels})
+    for label, least in (("benign", 8), ("malignant", 4)):
+        counts = Counter(folds[name] for name in labels if labels[name] == label)
+        assert set(counts.values()) <= {least, least + 1}
+    assert set(Counter(folds.values()).values()) == {13}
+
+
+def test_the_seed_moves_images_and_the_assignment_stays_what_it_was_once() -> None:
+    labels = {f"benign ({i})": "benign" for i in range(1, 11)}
+    groups = {name: name for name in labels}
+    assert list(assign(labels, labels, groups, 5, 0).items()) == list(assign(labels, labels, groups, 5, 0).items())
+    assert assign(labels, labels, groups, 5, 0) != assign(labels, labels, groups, 5, 1)
+    assert [assign(labels, labels, groups, 2, 0)[f"benign ({i})"] for i in range(1, 11)] == [
+        0,
+        1,
+        1,
+        1,
+        0,
+        0,
+        1,
+        1,
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("k", [1, 0, -1, 4])
+def test_a_number_of_folds_that_cannot_be_made_is_refused(k: int) -> None:
+    with pytest.raises(UserError, match=f"{k} folds cannot be made of 3 groups; 2 to 3 can"):
+        assign("abcd", dict.fromkeys("abcd", "benign"), {"a": "a", "b": "a", "c": "c", "d": "d"}, k)
+
+
+def test_flags_follow_from_sizes_and_labels() -> None:
+    labels = {"b1": "benign", "b2": "benign", "m1": "malignant", "b3": "benign", "n1": "normal"}
+    labels |= {f"x{i}": "benign" for i in range(10)}
+    groups = {name: name for name in labels} | {"b2": "b1", "m1": "b1", "n1": "b3", "x1": "x0"}
+    folds = from_groups(labels, groups)
+    flags = {row.image: row.flags for row in folds.rows}
+    assert flags["b1"] == flags["b2"] == flags["m1"] == (COPY, CROSSES)
+    assert flags["b3"] == flags["n1"] == (COPY, CROSSES, EXCLUDED)
+    assert flags["x0"] == flags["x1"] == (COPY,)
+    assert flags["x2"] == ()
+    assert {row.image for row in folds.rows if row.fold is None} == {"b3", "n1"}
+
+
+def test_neighbourhoods_share_a_fold_and_stay_groups_of_their_own() -> None:
+    labels = {f"benign ({i})": "benign" for i in range(20)}
+    groups = {name: name for name in labels}
+    together = groups | {f"benign ({i})": "benign (0)" for i in range(4)}
+    rows = {row.image: row for row in from_groups(labels, groups, together).rows}
+    assert len({rows[f"benign ({i})"].fold for i in range(4)}) == 1
+    assert {row.group for row in rows.values()} == set(labels)
+    assert not any(row.flags for row in rows.values())
+
+
+def test_training_and_test_share_nothing_and_leave_out_the_excluded() -> None:
+    folds = Folds((Row("a", "benign", "a", 0), Row("b", "normal", "b", 1), Row("c", "benign", "c", None, (EXCLUDED,))))
+    assert folds.count == 2
+    assert folds.groups == {"a": "a", "b": "b", "c": "c"}
+    assert (folds.test(0), folds.training(0)) == (("a",), ("b",))
+    with pytest.raises(UserError, match="fold 2 does not exist; there are 0, 1"):
+        folds.test(2)
+    with pytest.raises(UserError, match="fold -1 does not exist"):
+        folds.training(-1)
+
+
+def test_folds_that_contradict_themselves_cannot_be_made() -> None:
+    with pytest.raises(UserError, match="'a' is named twice"):
+        Folds((Row("a", "benign", "a", 0), Row("a", "benign", "b", 1)))
+    with pytest.raises(UserError, match="group 'g' is in no fold and in fold 0"):
+        Folds((Row("a", "benign", "g", 0), Row("b", "benign", "g", None)))
+
+
+def test_an_overlap_of_groups_is_refused_by_name() -> None:
+    check_disjoint(["a", "b"], ["c"])
+    with pytest.raises(UserError, match=r"1 group\(s\) lie in both training and test: b;"):
+        check_disjoint(["a", "b"], ["b", "c"])
+    with pytest.raises(UserError, match=r"5 group.*: g 1, g 2, g 9, \.\.\.;"):
+        check_disjoint(["g 10", "g 9", "g 2", "g 1", "g 30"], [f"g {i}" for i in range(40)])
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.dictionaries(names, st.tuples(st.sampled_from(["benign", "normal"]), st.none() | st.integers(0, 9)), max_size=12)
+)
+def test_what_is_written_is_read_again(tmp_path_factory, entries) -> None:
+    folds = Folds(tuple(Row(name, label, name, fold, (COPY,)) for name, (label, fold) in entries.items()))
+    path = tmp_path_factory.mktemp("folds") / "folds.csv"
+    write(path, folds)
+    assert read(path) == folds
+
+
+def test_the_file_has_the_same_bytes_on_every_system(tmp_path: Path) -> None:
+    rows = (
+        Row("benign (1)", "benign", "benign (1)", 3, (COPY, CROSSES)),
+        Row("normal (1)", "normal", "normal (1)", None),
+    )
+    write(tmp_path / "folds.csv", Folds(rows))
+    expected = f"{HEADER}\nbenign (1),benign,benign (1),3,copy;crosses-classes\nnormal (1),normal,normal (1),,\n"
+    assert (tmp_path / "folds.csv").read_bytes() == expected.encode()
+    assert [file.name for file in tmp_path.iterdir()] == ["folds.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("", 1, "columns are ''"),
+        ("image,group,fold\n", 1, "columns are 'image,group,fold'"),
+        (f"{HEADER},note\n", 1, "columns are"),
+        (f"{HEADER}\na,benign,a,0\n", 2, "4 fields; 5 are needed"),
+        (f"{HEADER}\na,benign,a,0,\n\na,benign,a,0,\n", 4, "image 'a' is named twice"),
+        (f"{HEADER}\na,benign,g,0,\nb,benign,g,1,\n", 3, "group 'g' is in fold 1 and in fold 0"),
+        (f"{HEADER}\na,benign,g,0,\nb,benign,g,,\n", 3, "group 'g' is in no fold and in fold 0"),
+        (f"{HEADER}\na,benign,a,first,\n", 2, "fold is 'first'"),
+        (f"{HEADER}\na,benign,a,-1,\n", 2, "fold is '-1'"),
+        (f"{HEADER}\na,benign,,1,\n", 2, "must not be empty"),
+        (f"{HEADER}\na,benign,a,1,copy;odd\n", 2, "flag 'odd' is not known"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused_by_line(tmp_path: Path, text: str, line: int, problem: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert f"mine.csv, line {line}: " in str(caught.value)
+    assert problem in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_missing_and_a_binary_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.csv cannot be read"):
+        read(tmp_path / "none.csv")
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8"):
+        read(tmp_path / "picture.csv")
+
+
+def test_folds_are_made_from_pixels() -> None:
+    labels = {f"benign ({i})": "benign" for i in range(8)} | {f"normal ({i})": "normal" for i in range(4)}
+    images = {name: scan(number) for number, name in enumerate(labels)}
+    images["benign (6)"] = copied(images["benign (1)"], 1)
+    images["normal (2)"] = copied(images["benign (3)"], 2)
+    triples = [(name, label, images[name]) for name, label in labels.items()]
+    folds = make(triples, k=3)
+    rows = {row.image: row for row in folds.rows}
+    assert [row.image for row in folds.rows] == sorted(labels, key=natural_key)
+    assert rows["benign (6)"].group == rows["benign (1)"].group == "benign (1)"
+    assert rows["benign (6)"].fold == rows["benign (1)"].fold is not None
+    assert rows["normal (2)"].flags == rows["benign (3)"].flags == (COPY, CROSSES, EXCLUDED)
+    assert {row.image for row in folds.rows if row.fold is None} == {"benign (3)", "normal (2)"}
+    assert folds.count == 3
+    assert make(reversed(triples), k=3) == folds
+
+
+def test_the_shipped_folds_of_busi_hold_what_is_known_of_it() -> None:
+    folds = shipped("busi")
+    assert Counter(row.label for row in folds.rows) == {"benign": 437, "malignant": 210, "normal": 133}
+    groups: dict[str, list[Row]] = {}
+    for row in folds.rows:
+        groups.setdefault(row.group, []).append(row)
+    copies = [rows for rows in groups.values() if len(rows) > 1]
+    assert len(copies) >= 145
+    assert sum(map(len, copies)) >= 325
+    assert max(map(len, copies)) == 7
+    crossing = {tuple(row.image for row in rows) for rows in copies if len({row.label for row in rows}) > 1}
+    assert len(crossing) == 8
+    assert crossing >= {
+        ("benign (433)", "malignant (145)"),
+        ("benign (42)", "benign (131)", "malignant (51)"),
+        ("benign (269)", "normal (1)"),
+        ("benign (437)", "normal (34)"),
+    }
+    left_out = {row.image for row in folds.rows if row.fold is None}
+    assert left_out == {"benign (269)", "normal (1)", "benign (437)", "normal (34)"}
+    assert left_out == {row.image for row in folds.rows if EXCLUDED in row.flags}
+
+
+def test_the_shipped_folds_of_busi_are_balanced() -> None:
+    folds = shipped("busi")
+    assert folds.count == 5
+    label = {row.image: row.label for row in folds.rows}
+    for wanted in ("benign", "malignant", "normal"):
+        counts = [sum(label[name] == wanted for name in folds.test(fold)) for fold in range(5)]
+        assert max(counts) - min(counts) <= 1
+    for fold in range(5):
+        check_disjoint(
+            (folds.groups[name] for name in folds.training(fold)), (folds.groups[name] for name in folds.test(fold))
+        )
+
+
+def test_a_set_without_shipped_folds_is_named() -> None:
+    with pytest.raises(UserError, match="no folds are shipped for 'busy'; there are some for busi"):
+        shipped("busy")
+
+
+@pytest.mark.timeout(1200)  # half a minute of one core, and a busy machine must not fail it
+def test_the_shipped_folds_of_busi_are_reproduced_byte_for_byte(real_data: Path, tmp_path: Path) -> None:
+    files = [path for path in (real_data / "BUSI").rglob("*.png") if "_mask" not in path.name]
+    images = ((path.stem, path.parent.name, np.asarray(PIL.Image.open(path).convert("L"))) for path in files)
+    write(tmp_path / "made.csv", make(images))
+    write(tmp_path / "shipped.csv", shipped("busi"))
+    assert (tmp_path / "made.csv").read_bytes() == (tmp_path / "shipped.csv").read_bytes()
