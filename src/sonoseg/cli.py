@@ -171,6 +171,21 @@ def evaluate(
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or its checkpoint.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.onnx"),
+    name: Annotated[str | None, typer.Option(help="What results call the model; the file's name if left out.")] = None,
+) -> None:
+    """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
+    _need_training()
+    _need("export", "onnx", "onnxscript")
+    from sonoseg.export import export as write
+
+    difference = write(run, out, name)
+    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
+
+
+@app.command()
 def predict(
     files: Annotated[list[Path], typer.Argument(help="Pictures, clips or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,

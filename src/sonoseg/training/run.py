@@ -145,6 +145,6 @@ def _record(config: Config, data: DataSet, parts: Split, digests: Sequence[str])
             "images": len(parts.training) + len(parts.validation),
             "digests": sorted(digests),
         },
-        "settings": vars(config),
+        "settings": {name: value for name, value in vars(config).items() if name != "data"},
         "program": f"sonoseg {__version__}",
     }

@@ -1,0 +1,124 @@
+"""Checkpoint -> ONNX file with its record, compared with torch before it says that it worked."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from sonoseg import checkpoint, modelfile
+from sonoseg.data.sources import open_set
+from sonoseg.errors import UserError
+from sonoseg.files import replacing
+from sonoseg.images import Image
+from sonoseg.models.gates import AttentionGate
+from sonoseg.models.unet import UNet
+
+TOLERANCE = 1e-3
+"""Largest difference of a probability between torch and the exported file."""
+
+OPSET = 18
+PHANTOMS = "phantom:24"
+
+
+class WithGates(nn.Module):
+    """A network that gives the maps of its attention gates beside its logits, coarsest first."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network
+        self.gates = [module for module in network.modules() if isinstance(module, AttentionGate)]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Float (N, 1, H, W) to logits (N, classes, H, W) and one map in [0, 1] per gate."""
+        maps: list[Tensor] = []
+        hooks = [gate.weigh.register_forward_hook(lambda _module, _input, out: maps.append(out)) for gate in self.gates]
+        logits = self.network(image)
+        for hook in hooks:
+            hook.remove()
+        return (logits, *maps)
+
+
+def export(source: Path, out: Path, name: str | None = None) -> float:
+    """Write the checkpoint of a run as a model file; gives the largest difference of a probability that was seen.
+
+    source: the folder of a run or its checkpoint. name: what results call the model; the file's name if left out.
+    Torch and the file are compared on phantoms. Errors: ``UserError`` where they differ by more than ``TOLERANCE``
+    (nothing is written then), and those of ``checkpoint.load``.
+    """
+    stored = checkpoint.load(source)
+    with replacing(out) as temporary:
+        onnx.save(_graph(stored, name or out.stem), str(temporary))
+        difference = compare(stored, temporary)
+        if not difference <= TOLERANCE:
+            raise UserError(
+                f"the exported network differs from torch by {difference:.2g} in probability; {TOLERANCE:g} is allowed",
+                hint="report it, with the versions of torch and onnx",
+                exit_code=1,
+            )
+    return difference
+
+
+def compare(stored: checkpoint.Checkpoint, path: Path) -> float:
+    """Largest difference of a probability between torch and the file, over phantoms."""
+    images: list[Image] = [sample.read()[0] for sample in open_set(PHANTOMS).samples]
+    ours, theirs = stored.predictor(), modelfile.load(path, backend="onnxruntime")
+    return max(
+        float(np.abs(ours.predict(image).probability - theirs.predict(image).probability).max()) for image in images
+    )
+
+
+def _graph(stored: checkpoint.Checkpoint, name: str) -> Any:
+    size = stored.record["size"]
+    network = WithGates(stored.network).eval()
+    gates = [f"{modelfile.GATE}{number + 1}" for number in range(len(network.gates))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about its own
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, 1, size, size),),
+            input_names=[modelfile.INPUT],
+            output_names=[modelfile.OUTPUT, *gates],
+            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _forget_sources(model)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = modelfile.KEY, json.dumps(_record(stored, name), sort_keys=True)
+    return model
+
+
+def _forget_sources(model: Any) -> None:
+    """Take out where in whose files each node was made: nobody's business, and other bytes on every machine."""
+    for graph in (model.graph, *model.functions):
+        del graph.metadata_props[:]
+        for part in (*graph.node, *graph.value_info):
+            del part.metadata_props[:]
+            part.doc_string = ""
+
+
+def _record(stored: checkpoint.Checkpoint, name: str) -> dict[str, Any]:
+    record = stored.record
+    return {
+        "format": modelfile.FORMAT,
+        "version": modelfile.VERSION,
+        "name": name,
+        "size": record["size"],
+        "threshold": record["threshold"],
+        "smallest_lesion": record.get("smallest_lesion", 0.0),
+        "classes": record["classes"],
+        "input": {"name": modelfile.INPUT, "range": [0, 1], "layout": "N1HW"},
+        "output": {"name": modelfile.OUTPUT},
+        "provenance": {key: record[key] for key in ("model", "settings", "program")},
+        "scores": record.get("scores", {}),
+        "licence": record["trained_on"]["licence"],
+        "trained_on": record["trained_on"],
+    }
