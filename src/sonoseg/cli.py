@@ -247,11 +247,13 @@ def models(
     from rich.console import Console
     from rich.table import Table
 
-    from sonoseg.models.catalogue import CATALOGUE, build, count_parameters, multiply_adds
+    from sonoseg.models.catalogue import CATALOGUE, count_parameters, multiply_adds
+    from sonoseg.training.config import Config
+    from sonoseg.training.loop import new_network
 
     table = Table("model", "parameters", f"multiply-adds at {size} x {size}")
     for name in CATALOGUE:
-        network = build(name, width=width, encoder=encoder, steps=steps)
+        network = new_network(Config("", name, size=size, width=width, steps=steps, encoder=encoder))
         table.add_row(name, f"{count_parameters(network) / 1e6:.2f} M", f"{multiply_adds(network, size) / 1e9:.2f} G")
     Console().print(table)
 
