@@ -3,7 +3,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean
+from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_simultaneous
 
 VALUES = np.random.default_rng(0).random(60)
 EACH = np.arange(60)
@@ -101,3 +101,49 @@ def test_difference_needs_both():
 def test_wrong_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_one_column_is_a_plain_interval():
+    (together,), alone = bootstrap_simultaneous(VALUES[:, None], EACH), bootstrap_mean(VALUES, EACH)
+    assert (together.mean, together.n, together.groups) == (pytest.approx(alone.mean), 60, 60)
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.003)
+
+
+def test_many_columns_hold_at_once():
+    generator = np.random.default_rng(5)
+    hits = 0
+    for _ in range(100):
+        values = generator.normal(size=(60, 6)) + generator.normal(size=(60, 1))
+        found = bootstrap_simultaneous(values, EACH, resamples=400)
+        hits += all(each.low <= 0 <= each.high for each in found)
+    assert hits / 100 >= 0.86
+
+
+def test_more_comparisons_are_wider_and_equal_ones_are_not():
+    values = np.random.default_rng(6).normal(size=(60, 6))
+    alone = bootstrap_simultaneous(values[:, :1], EACH)[0]
+    assert 1.2 < width(bootstrap_simultaneous(values, EACH)[0]) / width(alone) < 1.6
+    equal = bootstrap_simultaneous(np.repeat(values[:, :1], 6, axis=1), EACH)[3]
+    assert (equal.mean, equal.low, equal.high) == pytest.approx((alone.mean, alone.low, alone.high))
+
+
+def test_simultaneous_leaves_undefined_values_out_of_their_column():
+    first, second, third = bootstrap_simultaneous([[1, nan, nan], [3, nan, 2], [8, 5, nan]], ["a", "b", "c"])
+    assert (first.mean, first.n, second.mean, second.n, third.mean) == (4, 3, 5, 1, 2)
+    assert first.low < 4 < first.high
+    assert isnan(second.low)
+    assert [isnan(each.mean) for each in bootstrap_simultaneous(np.empty((0, 2)), [])] == [True, True]
+    assert bootstrap_simultaneous(np.empty((3, 0)), ["a", "b", "c"]) == []
+
+
+def test_a_difference_of_nothing_has_no_width():
+    for each in bootstrap_simultaneous(np.zeros((60, 2)), EACH):
+        assert (each.mean, each.low, each.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_simultaneous_refuses_wrong_input(level):
+    with pytest.raises(ValueError, match="level"):
+        bootstrap_simultaneous(np.zeros((2, 2)), [1, 2], level=level)
+    with pytest.raises(ValueError, match="group for each row"):
+        bootstrap_simultaneous(np.zeros(2), [1, 2])
