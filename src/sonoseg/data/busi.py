@@ -4,6 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from sonoseg.data.catalogue import KNOWN
 from sonoseg.data.folds import shipped
 from sonoseg.data.samples import DataSet, Sample, read_pair
 from sonoseg.errors import UserError
@@ -23,15 +24,15 @@ def open_busi(root: str) -> DataSet:
     samples = [sample for label in CLASSES for sample in _read_class(folder / label, label)]
     folds = shipped("busi")
     _compare([sample.name for sample in samples], [row.image for row in folds.rows], folder)
+    known = KNOWN["busi"]
     return DataSet(
         name="busi",
         spec=f"busi:{root}",
         samples=tuple(samples),
         folds=folds,
         grouping="copies (near-duplicate images; BUSI tells no patients)",
-        citation="Al-Dhabyani W, Gomaa M, Khaled H, Fahmy A. Dataset of breast ultrasound images. "
-        "Data in Brief 28:104863 (2020), doi 10.1016/j.dib.2019.104863",
-        licence="not formally stated: cite the paper, do not redistribute",
+        citation=known.citation,
+        licence=known.licence,
     )
 
 

@@ -1,12 +1,19 @@
-"""The sets by name, and how a user names one: ``busi:PATH``, ``phantom``, ``phantom:COUNT``."""
+"""The sets by name, and how a user names one: ``busi:PATH``, ``folder:PATH``, ``phantom``, ``phantom:COUNT``."""
 
 import difflib
 from collections.abc import Callable
 from functools import partial
 
 from sonoseg.data import phantom
+from sonoseg.data.breast import open_breast
+from sonoseg.data.bus_bra import open_bus_bra
+from sonoseg.data.bus_uclm import open_bus_uclm
 from sonoseg.data.busi import open_busi
+from sonoseg.data.coco import open_coco
+from sonoseg.data.folder import open_folder
 from sonoseg.data.folds import from_groups
+from sonoseg.data.nnunet import open_nnunet
+from sonoseg.data.oasbud import open_oasbud
 from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.errors import UserError
 from sonoseg.images import Image
@@ -20,6 +27,8 @@ def open_set(spec: str) -> DataSet:
     if name not in SOURCES:
         nearest = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.0)[0]
         raise UserError(f"no set is called {name!r}; there are {', '.join(SOURCES)}", hint=f"--data {nearest}:PATH")
+    if not where and name != "phantom":
+        raise UserError(f"{name} alone does not say where the images are", hint=f"--data {name}:PATH")
     return SOURCES[name](where)
 
 
@@ -46,5 +55,12 @@ def _read_phantom(plan: phantom.Plan) -> Pair:
 
 SOURCES: dict[str, Callable[[str], DataSet]] = {
     "busi": open_busi,
+    "bus-bra": open_bus_bra,
+    "breast": open_breast,
+    "bus-uclm": open_bus_uclm,
+    "oasbud": open_oasbud,
+    "folder": open_folder,
+    "nnunet": open_nnunet,
+    "coco": open_coco,
     "phantom": open_phantoms,
 }
