@@ -1,31 +1,24 @@
-"""The command ``sonoseg``: each command a few lines, its imports inside, so that help is there at once."""
+"""Commands of the researcher: benchmark, train, evaluate, models, export."""
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sonoseg.cli.parts import need, need_training, stoppable
 from sonoseg.errors import UserError
 
 if TYPE_CHECKING:
-    from sonoseg.batch import Summary
     from sonoseg.benchmark import Progress
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # help at once: the rich form imports for twice as long
-    help="Find and outline breast lesions in ultrasound images; compare U-Nets without leakage. "
-    "Research use, not a medical device.",
-)
-
-Data = Annotated[str, typer.Option(help="The images: busi:PATH, phantom, phantom:COUNT.", metavar="NAME:WHERE")]
+Data = Annotated[
+    str,
+    typer.Option(
+        help="The images: busi:PATH, bus-bra:PATH, folder:PATH, ..., phantom, phantom:COUNT.", metavar="NAME:WHERE"
+    ),
+]
 Size = Annotated[int, typer.Option(help="Side of the network's frame in pixels.")]
 Width = Annotated[int, typer.Option(help="Channels at full size.")]
 Steps = Annotated[int, typer.Option(help="Recurrences of a recurrent unit.")]
@@ -41,25 +34,6 @@ Devices = Annotated[int, typer.Option(help="Processes, one per device.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from sonoseg import __version__
-
-        typer.echo(f"sonoseg {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Options before the command."""
-
-
-@app.command()
 def benchmark(
     data: Data = "phantom",
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
@@ -80,7 +54,7 @@ def benchmark(
     out: Out = Path("runs/benchmark"),
 ) -> None:
     """Train and compare models on the same folds; go on where an earlier call stopped."""
-    _need_training()
+    need_training()
     from sonoseg.benchmark import REPORT, Plan
     from sonoseg.benchmark import benchmark as compare
     from sonoseg.data.sources import open_set
@@ -100,13 +74,12 @@ def benchmark(
         _command(),
         pictures,
     )
-    with _stoppable("the same command goes on from there"):
+    with stoppable("the same command goes on from there"):
         summary = compare(plan, opened, out, _progress())
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
 
 
-@app.command()
 def train(
     data: Data = "phantom",
     model: Annotated[str, typer.Option(help="A name of `sonoseg models`.")] = "unet",
@@ -130,7 +103,7 @@ def train(
     out: Out = Path("runs/train"),
 ) -> None:
     """Train one network into a folder: settings, folds, history and model.safetensors."""
-    _need_training()
+    need_training()
     from sonoseg.data.sources import open_set
     from sonoseg.training.config import Config
     from sonoseg.training.run import train_run
@@ -140,21 +113,20 @@ def train(
         validation=validation, seed=seed, device=device, devices=devices,
     )  # fmt: skip
     if tensorboard:
-        _need("tensorboard", "tensorboard")
-    with _stoppable("the same command with --resume goes on from there"):
+        need("tensorboard", "tensorboard")
+    with stoppable("the same command with --resume goes on from there"):
         written = train_run(config, open_set(data), out, resume, _progress().watch, tensorboard)
     typer.echo(f"model: {written}")
     typer.echo(f"next: sonoseg evaluate {out} --data {data}")
 
 
-@app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     data: Data = "phantom",
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; the run's own if left out.")] = None,
 ) -> None:
     """Measure a run: on the fold that it held out, or on the whole of another set."""
-    _need_training()
+    need_training()
     from sonoseg.benchmark import CASES, SUMMARY, evaluate_run
     from sonoseg.data.sources import open_set
     from sonoseg.evaluation import summarise, write_cases
@@ -170,72 +142,6 @@ def evaluate(
     typer.echo(f"tables: {folder / CASES}, {folder / SUMMARY}")
 
 
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or its checkpoint.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.onnx"),
-    name: Annotated[str | None, typer.Option(help="What results call the model; the file's name if left out.")] = None,
-) -> None:
-    """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
-    _need_training()
-    _need("export", "onnx", "onnxscript")
-    from sonoseg.export import export as write
-
-    difference = write(run, out, name)
-    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
-
-
-@app.command()
-def predict(
-    files: Annotated[list[Path], typer.Argument(help="Pictures, clips or folders of them.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
-    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
-    spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
-    backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run finished.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that stand.")] = False,
-    tta: Annotated[bool, typer.Option("--tta", help="Predict the mirror image too, and take the mean.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
-    coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
-) -> None:
-    """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
-    from dataclasses import replace
-
-    from sonoseg.batch import run
-    from sonoseg.modelfile import load
-    from sonoseg.outputs import Options
-    from sonoseg.progress import Bar
-    from sonoseg.reading import spacing_of
-
-    predictor = replace(load(model, backend, threads, workers), mirrored=tta)
-    options = Options(
-        out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
-        workers=workers, explain=explain, coco=coco, max_pixels=max_pixels,
-    )  # fmt: skip
-    bar = Bar("predicting")
-    with _stoppable("the same command with --resume goes on from there"):
-        summary = run(files, predictor, options, lambda outcome, done, of: bar.step(done, of))
-    _told(summary)
-
-
-def _told(summary: "Summary") -> None:
-    """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
-    from sonoseg.predictor import NOTICE
-
-    for failure in summary.failures:
-        typer.echo(f"failed: {failure.file}: {failure.message}", err=True)
-    found = f"{summary.lesions} lesions in {summary.images} images, {summary.empty} of them without a lesion"
-    typer.echo(f"{found}; {len(summary.failures)} failures. {NOTICE}")
-    for table in summary.tables:
-        typer.echo(f"table: {table}")
-    if summary.failures:
-        raise typer.Exit(1 if summary.images else 2)
-
-
-@app.command()
 def models(
     size: Size = 128,
     width: Width = 16,
@@ -243,7 +149,7 @@ def models(
     encoder: Encoder = "plain",
 ) -> None:
     """List the models, with their parameters and multiply-adds for one image."""
-    _need_training()
+    need_training()
     from rich.console import Console
     from rich.table import Table
 
@@ -258,67 +164,18 @@ def models(
     Console().print(table)
 
 
-data_app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
-app.add_typer(data_app, name="data")
-
-
-@data_app.command("folds")
-def data_folds(
-    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("folds.csv"),
-    count: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
-    seed: Annotated[int, typer.Option(help="Another seed gives other folds.")] = 0,
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or its checkpoint.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.onnx"),
+    name: Annotated[str | None, typer.Option(help="What results call the model; the file's name if left out.")] = None,
 ) -> None:
-    """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
-    from sonoseg.data.folds import make, write
-    from sonoseg.data.sources import open_set
-    from sonoseg.progress import Bar
+    """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
+    need_training()
+    need("export", "onnx", "onnxscript")
+    from sonoseg.export import export as write
 
-    samples = open_set(source).samples
-    images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
-    bar = Bar("comparing images")
-    write(out, make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples))))
-    typer.echo(f"folds: {out}")
-
-
-def main() -> None:
-    """Run the command; an error that the user can mend is a sentence, and its hint the next thing to type."""
-    try:
-        app()
-    except UserError as error:
-        _stop(str(error), error.hint, error.exit_code, error)
-    except OSError as error:
-        _stop(f"the system refuses: {error}", "check the free space of the disk and the rights on the folder", 1, error)
-
-
-def _stop(message: str, hint: str, code: int, error: BaseException) -> None:
-    if "--debug" in sys.argv:
-        raise error
-    typer.echo(f"error: {message}", err=True)
-    if hint:
-        typer.echo(f"hint: {hint}", err=True)
-    raise SystemExit(code)
-
-
-@contextmanager
-def _stoppable(hint: str) -> Iterator[None]:
-    """Ctrl-C ends long work with a sentence."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise UserError("stopped; every finished epoch is kept", hint, exit_code=130) from error
-
-
-def _need(extra: str, *modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"this needs {', '.join(missing)}, which is not installed", hint=f"pip install 'sonoseg[{extra}]'"
-        )
-
-
-def _need_training() -> None:
-    _need("train", "torch", "timm", "lightning_fabric", "safetensors", "matplotlib", "jinja2")
+    difference = write(run, out, name)
+    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
 
 
 def _numbers(name: str, text: str) -> tuple[int, ...]:

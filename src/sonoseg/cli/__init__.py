@@ -1,0 +1,58 @@
+"""The command ``sonoseg``: each command a few lines, its imports inside, so that help is there at once."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sonoseg.cli import learning, sets, use
+from sonoseg.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help at once: the rich form imports for twice as long
+    help="Find and outline breast lesions in ultrasound images; compare U-Nets without leakage. "
+    "Research use, not a medical device.",
+)
+for command in (use.predict, learning.benchmark, learning.train, learning.evaluate, learning.models, learning.export):
+    app.command()(command)
+app.add_typer(sets.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from sonoseg import __version__
+
+        typer.echo(f"sonoseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Run the command; an error that the user can mend is a sentence, and its hint the next thing to type."""
+    try:
+        app()
+    except UserError as error:
+        _stop(str(error), error.hint, error.exit_code, error)
+    except OSError as error:
+        _stop(f"the system refuses: {error}", "check the free space of the disk and the rights on the folder", 1, error)
+
+
+def _stop(message: str, hint: str, code: int, error: BaseException) -> None:
+    if "--debug" in sys.argv:
+        raise error
+    typer.echo(f"error: {message}", err=True)
+    if hint:
+        typer.echo(f"hint: {hint}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,83 @@
+"""Commands about sets of images: data folds, list, get, convert."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sonoseg.cli.parts import stoppable
+from sonoseg.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
+
+
+@app.command("folds")
+def folds(
+    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("folds.csv"),
+    count: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    seed: Annotated[int, typer.Option(help="Another seed gives other folds.")] = 0,
+) -> None:
+    """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
+    from sonoseg.data.folds import make, write
+    from sonoseg.data.sources import open_set
+    from sonoseg.progress import Bar
+
+    samples = open_set(source).samples
+    images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
+    bar = Bar("comparing images")
+    write(out, make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples))))
+    typer.echo(f"folds: {out}")
+
+
+@app.command("list")
+def list_sets() -> None:
+    """List the known sets: size, licence, citation, how to get them, what their reader was tested on."""
+    from sonoseg.data.catalogue import KNOWN
+
+    for name, known in KNOWN.items():
+        checksum = "published" if known.downloads and all(d.checksum for d in known.downloads) else "none published"
+        facts = {
+            "size": known.size,
+            "read with": f"--data {known.source}:PATH",
+            "licence": known.licence,
+            "citation": known.citation,
+            "page": known.page,
+            "to get it": known.access,
+            "checksum": checksum,
+            "reader tested on": known.tested,
+        }
+        typer.echo(f"{name}: {known.title}")
+        typer.echo("".join(f"    {key}: {value}\n" for key, value in facts.items()))
+
+
+@app.command("get")
+def get(
+    name: Annotated[str, typer.Argument(help="A name of `sonoseg data list`.")],
+    to: Annotated[Path, typer.Option(help="Folder for the set.")],
+) -> None:
+    """Download a set where its licence allows it; else say where it is and what to sign. Goes on after a stop."""
+    from sonoseg.data.download import get as download
+    from sonoseg.progress import Bar
+
+    bar = Bar(f"downloading {name}")
+    with stoppable("the same command goes on from there"):
+        folder = download(name, to, lambda done, of: bar.step(done, of or done + 1))
+    typer.echo(f"set: {folder}")
+
+
+@app.command("convert")
+def convert(
+    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    to: Annotated[str, typer.Option(help="nnunet or coco.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Write a set in the layout of nnU-Net or COCO, its folds with it; --data nnunet:PATH and coco:FILE read them."""
+    from sonoseg.data.convert import WRITERS
+    from sonoseg.data.sources import open_set
+    from sonoseg.progress import Bar
+
+    if to not in WRITERS:
+        raise UserError(f"--to is {to!r}; {', '.join(WRITERS)} are allowed", hint="--to nnunet")
+    WRITERS[to](open_set(source), out, Bar("converting").step)
+    typer.echo(f"written: {out}")
