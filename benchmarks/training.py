@@ -4,7 +4,7 @@
 
 The obvious loop is float32 and NCHW, and decodes and augments each image by itself with torchvision; network (U-Net,
 width 32, 128 x 128), batch (16), loss and optimiser are the same. Both are timed step by step, in alternating rounds,
-each in a process of its own, and the first two steps of each are left out. Prints each round and the ratio of the medians.
+each in a process of its own, and the first two steps of each are left out. Prints each round and the ratio of medians.
 """
 
 import argparse
