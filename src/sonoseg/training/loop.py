@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -110,11 +110,11 @@ def _train_epoch(
         fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        average.update_parameters(model.module)
+        average.update_parameters(cast(nn.Module, model.module))
         total += loss.detach()
         if fabric.is_global_zero:
             run.report(epoch, (step + 1) / steps, float(total) / (step + 1))
-    mean = float(fabric.all_reduce(total / steps))
+    mean = float(cast(Tensor, fabric.all_reduce(total / steps)))
     if not math.isfinite(mean):
         raise UserError(
             f"the loss is no longer finite in epoch {epoch + 1}; the last finished epoch is kept",

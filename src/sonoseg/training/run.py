@@ -124,7 +124,7 @@ class Logbook:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self.scalars), purge_step=len(history))  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self.scalars), purge_step=len(history))
         for name, value in history[-1].items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, len(history))
