@@ -91,7 +91,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path) -> 
     command += ["--epochs", "40", "--batch", "8", "--device", "cpu", "--out", str(tmp_path / "killed")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     state = tmp_path / "killed" / "last" / "state.pt"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 200
     while not state.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
