@@ -68,6 +68,20 @@ def test_what_stands_is_kept_and_what_is_missing_is_trained(out: Path) -> None:
     assert summary["models"]["unet"]["folds"] == [0, 1]
 
 
+def test_the_tables_of_cells_are_enough(out: Path, tmp_path: Path) -> None:
+    """Weights stay where they were trained; the tables travel."""
+    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "x", pictures=False)
+    for cell in plan.cells:
+        folder = cell_folder(tmp_path, cell)
+        folder.mkdir(parents=True)
+        for name in ("config.toml", "cases.csv", "history.jsonl"):
+            (folder / name).write_bytes((cell_folder(out, cell) / name).read_bytes())
+    told = Told()
+    summary = benchmark(plan, open_set("phantom:20"), tmp_path, told.progress)
+    assert told.epochs == 0
+    assert summary["models"]["unet"]["parameters"] > 0
+
+
 def test_other_settings_do_not_mix_with_what_stands(out: Path) -> None:
     plan = Plan(Config("phantom:20", size=32, width=8, epochs=1, batch=8), ("unet",), (0,), (0,), "x")
     (cell_folder(out, plan.cells[0]) / "cases.csv").rename(out / "aside.csv")

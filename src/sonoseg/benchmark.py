@@ -17,6 +17,7 @@ from sonoseg.evaluation import Case, evaluate, read_cases, summarise, write_case
 from sonoseg.files import write_json
 from sonoseg.models.catalogue import count_parameters, multiply_adds
 from sonoseg.training.config import Config, read_config
+from sonoseg.training.loop import new_network
 from sonoseg.training.run import CONFIG, FOLDS, HISTORY, Watch, scored, split, train_run
 
 CASES, SUMMARY, REPORT, CELLS = "cases.csv", "summary.json", "report.html", "cells"
@@ -90,7 +91,7 @@ def assemble(plan: Plan, data: DataSet, out: Path) -> dict[str, Any]:
     summary = summarise(cases) | _circumstances(plan, data)
     for model, values in summary["models"].items():
         config = next(config for config in cells if config.model == model)
-        network = checkpoint.load(cell_folder(out, config)).network
+        network = new_network(replace(config, encoder_weights="none"))  # cells may have come without their weights
         values |= {"parameters": count_parameters(network), "multiply_adds": multiply_adds(network, config.size)}
     folds.write(out / FOLDS, data.folds)
     write_cases(out / CASES, cases)
