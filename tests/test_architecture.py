@@ -10,13 +10,16 @@ TORCH_ROOMS = ("models", "training", "checkpoint.py", "export.py")
 
 BLOCKED = """
     import sys
+    from importlib.machinery import PathFinder
 
-    class Blocked:
-        def find_spec(self, name, path=None, target=None):
+    class WithoutTorch(PathFinder):
+        @classmethod
+        def find_spec(cls, name, path=None, target=None):
             if name.split(".")[0] in {"torch", "timm", "lightning_fabric", "lightning", "safetensors", "monai"}:
-                raise ImportError(f"{name} is blocked")
+                return None
+            return PathFinder.find_spec(name, path, target)
 
-    sys.meta_path.insert(0, Blocked())
+    sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTorch
 """
 
 
