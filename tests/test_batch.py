@@ -1,6 +1,7 @@
 import csv
 import errno
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -261,6 +262,13 @@ def test_an_unexpected_error_is_a_failure_of_one_file(folder: Path, tmp_path: Pa
     summary = run([folder], Predictor(odd, 64), Options(tmp_path / "out"))
     assert len(summary.failures) == 3
     assert all("ZeroDivisionError: by hand" in failure.message for failure in summary.failures)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_does_not_hang(tmp_path: Path, predictor: Predictor) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (failure,) = run([tmp_path / "pipe.png"], predictor).failures
+    assert "is not a file" in failure.message
 
 
 def test_explain_and_coco_on_request(folder: Path, tmp_path: Path, predictor: Predictor) -> None:

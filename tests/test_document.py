@@ -60,10 +60,13 @@ def test_version_model_and_notice_are_named() -> None:
     assert found["sonoseg"] == sonoseg.__version__
     assert found["model"] == {"name": "tiny", "checksum": "cd" * 32, "backend": "test"}
     assert "not a medical device" in found["notice"]
+    assert "BI-RADS" in found["caution"]
 
 
 def test_sentences_say_size_or_that_there_is_none() -> None:
-    assert document.sentences(described(scan(spacing=(0.1, 0.1))))[0].startswith("1: 7.9 x 3.9 mm, depth / width 0.49")
+    assert document.sentences(described(scan(spacing=(0.1, 0.1))))[0].startswith(
+        "1: 7.9 x 3.9 mm, depth / width about 0.49"
+    )
     assert document.sentences(described(scan()))[-1] == "In pixels: the spacing is not known."
     assert document.sentences(described(scan(lesion=False)))[0].startswith("No lesion outlined (confidence ")
     assert document.sentences(clip()) == ["A lesion is outlined in 1 of 2 frames."]

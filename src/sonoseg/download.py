@@ -4,11 +4,8 @@ Proxies are those that urllib knows: the system's, or ``https_proxy`` and its ki
 """
 
 import hashlib
-import http.client
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,11 +35,13 @@ def fetch(url: str, sha256: str, target: Path, progress: Progress | None = None)
     """
     if target.is_file() and checksum(target) == sha256:
         return target
+    from http.client import HTTPException
+
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _receive(url, part, progress)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(
             f"{url} could not be downloaded ({reason})",
@@ -69,17 +68,21 @@ def checksum(path: Path) -> str:
 
 def _receive(url: str, part: Path, progress: Progress | None) -> None:
     """Append to ``part`` what it lacks. Errors: ``OSError`` where the connection breaks."""
+    # Imported here because it takes long, and most predictions download nothing.
+    import urllib.error
+    import urllib.request
+
     start = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if error.code != 416:
             raise
-        return  # all of it is there; the checksum decides
+        return  # 416: all of it is there; the checksum decides
     with answer:
-        goes_on = answer.status == http.client.PARTIAL_CONTENT
+        goes_on = answer.status == 206
         there = start if goes_on else 0
         length = answer.headers.get("Content-Length")
         total = there + int(length) if length else None

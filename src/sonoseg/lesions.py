@@ -176,24 +176,24 @@ def _lesion(
     scaled = [outline * scale for outline in outlines]
     hull = _hull(corners(scaled[0]))
     longest, across = _diameters(hull)
-    places = np.argwhere(inside)
+    moments = _moments(inside)
     depth, width = (bottom - top) * scale[0], (right - left) * scale[1]
     return Lesion(
         number=number,
         unit="mm" if spacing else "px",
-        pixels=len(places),
-        area=len(places) * float(scale.prod()),
+        pixels=moments.pixels,
+        area=moments.pixels * float(scale.prod()),
         longest_diameter=_length(longest),
         perpendicular_diameter=_length(across),
         depth=float(depth),
         width=float(width),
-        orientation=_orientation(places, scale),
+        orientation=_orientation(moments, scale),
         circularity=min(1.0, 4 * pi * _area(scaled[0]) / _perimeter(scaled[0]) ** 2),
         solidity=min(1.0, sum(_area(outline) for outline in scaled) / _area(hull)),
         confidence=float(probability[top:bottom, left:right][inside].mean(dtype=np.float64)),
         outlines=outlines,
         box=(top, left, bottom - top, right - left),
-        centroid=(float(places[:, 0].mean()) + top, float(places[:, 1].mean()) + left),
+        centroid=(top + moments.down / moments.pixels, left + moments.right / moments.pixels),
         calipers=(longest / scale, across / scale),
     )
 
@@ -249,12 +249,29 @@ def _length(segment: Points) -> float:
     return float(np.hypot(*(segment[1] - segment[0])))
 
 
-def _orientation(places: NDArray[np.int64], scale: NDArray[np.float64]) -> float:
-    """Of the pixels at ``places``, (row, column), which are ``scale`` large."""
+class _Moments(NamedTuple):
+    """Sums over the pixels of a lesion: of 1, row, column, row ** 2, column ** 2 and row * column; whole numbers."""
+
+    pixels: int
+    down: int
+    right: int
+    tall: int
+    wide: int
+    mixed: int
+
+
+def _moments(inside: NDArray[np.bool_]) -> _Moments:
+    rows, columns = (np.arange(side) for side in inside.shape)
+    in_row, in_column = inside.sum(axis=1), inside.sum(axis=0)
+    mixed = rows @ (inside @ columns)
+    sums = (in_row.sum(), rows @ in_row, columns @ in_column, rows**2 @ in_row, columns**2 @ in_column, mixed)
+    return _Moments(*(int(each) for each in sums))
+
+
+def _orientation(moments: _Moments, scale: NDArray[np.float64]) -> float:
+    """Of the long axis, where pixels are ``scale`` large, (row, column)."""
     # Whole numbers, so that a symmetric shape has no mixed moment at all, and 90 does not turn into -90.
-    count, (rows, columns) = len(places), places.T
-    down, right = int(rows.sum()), int(columns.sum())
-    mixed = count * int((rows * columns).sum()) - down * right
-    tall, wide = count * int((rows**2).sum()) - down**2, count * int((columns**2).sum()) - right**2
+    pixels, down, right, tall, wide, mixed = moments
     row, column = scale
-    return degrees(atan2(2 * mixed * row * column, wide * column**2 - tall * row**2) / 2)
+    across = (pixels * wide - right**2) * column**2 - (pixels * tall - down**2) * row**2
+    return degrees(atan2(2 * (pixels * mixed - down * right) * row * column, across) / 2)

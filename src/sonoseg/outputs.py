@@ -73,6 +73,8 @@ class Job:
         """Predict all pages of a file, or a clip, and write what belongs to it; whatever fails is in the outcome."""
         outcome = Outcome(found)
         try:
+            if not found.path.is_file():  # reading a pipe or a device might never end
+                raise UserError(f"{found.path} is not a file", hint="give a file")
             source = Source(found.name, checksum(found.path), self.options.spacing)
             if finished := self._finished(found, source):
                 return Outcome(found, finished, kept=True)
