@@ -1,6 +1,5 @@
 import re
 from html.parser import HTMLParser
-from math import nan
 
 import numpy as np
 import pytest
@@ -264,5 +263,13 @@ def test_the_finding_counts_pairs():
     assert told.startswith("1 of the 2 pairs of models is told apart after adjusting for 2 comparisons: b is ahead")
 
 
+def test_the_finding_of_one_model():
+    dice, normals, study = report.finding(summary_of({"a": 0.75}, {"a": 0.9}, drawn={"a": 0.2}), [])
+    assert dice == "On 100 images with a lesion, a reaches a mean Dice of 0.750 (95\u00a0% interval 0.740 to 0.760)."
+    assert normals == "It draws something on 20\u00a0% of the 30 images without a lesion."
+    assert "scores 0.920, no less than the model;" in study
+
+
 def test_undefined_numbers_make_no_sentence():
-    assert nan not in report.finding(summary_of({"a": None}, {"a": None}, nothing=None), [])
+    summary = summary_of({"a": None}, {"a": None}, nothing=None)
+    assert report.finding(summary, []) == ["No image with a lesion was tested."]

@@ -218,11 +218,11 @@ def _average(values: Sequence[float]) -> float:
 def moving_median(
     x: NDArray[np.float64], y: NDArray[np.float64], points: int = 40
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median of y over a window of an eighth of the values (15 at least) that moves along x; both float ``(points,)``.
+    """Median of y over a window of a sixth of the values (25 at least) that moves along x; both float ``(points,)``.
 
     Fewer values than two windows give no curve.
     """
-    window = max(15, len(x) // 8)
+    window = max(25, len(x) // 6)
     if len(x) < 2 * window:
         return np.empty(0), np.empty(0)
     order = np.argsort(x, kind="stable")

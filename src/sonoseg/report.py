@@ -175,9 +175,9 @@ def _on_the_study(summary: Mapping[str, Any]) -> list[str]:
     if nothing is None or not scores:
         return []
     below = sum(score <= nothing for score in scores)
-    than = {0: "less than every model", len(scores): "no less than any model"}.get(
-        below, f"no less than {below} of the {len(scores)} models"
-    )
+    every, any_ = ("every model", "any model") if len(scores) > 1 else ("the model", "the model")
+    some = f"no less than {below} of the {len(scores)} models"
+    than = {0: f"less than {every}", len(scores): f"no less than {any_}"}.get(below, some)
     return [
         f"On the accuracy that an earlier study reported, drawing nothing at all scores {number(nothing)}, {than}; "
         "its Dice is 0."
