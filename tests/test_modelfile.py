@@ -1,5 +1,6 @@
 import hashlib
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
