@@ -8,7 +8,7 @@ BIN := $(ENV)/bin
 .PHONY: demo test check clean
 
 demo: $(ENV)/installed
-	$(BIN)/sonoseg benchmark --data phantom:160 --size 64 --width 8 --epochs 30 --folds 0 --out demo
+	$(BIN)/sonoseg benchmark --data phantom:160 --folds 0 --size 64 --width 8 --steps 1 --epochs 25 --out demo
 
 test: check
 	$(BIN)/python -m pytest

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from sonoseg import __version__, checkpoint, report
+from sonoseg import __version__, breakdown, checkpoint, report
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.evaluation import Case, evaluate, read_cases, summarise, write_cases
@@ -18,7 +18,7 @@ from sonoseg.files import write_json
 from sonoseg.models.catalogue import count_parameters, multiply_adds
 from sonoseg.training.config import Config, read_config
 from sonoseg.training.loop import new_network
-from sonoseg.training.run import CONFIG, FOLDS, HISTORY, Watch, scored, split, train_run
+from sonoseg.training.run import CONFIG, FOLDS, HISTORY, MODEL, Watch, scored, split, train_run
 
 CASES, SUMMARY, REPORT, CELLS = "cases.csv", "summary.json", "report.html", "cells"
 
@@ -156,15 +156,19 @@ def _histories(cells: Sequence[Config], out: Path) -> dict[str, list[dict[str, f
 
 
 def _gallery(plan: Plan, data: DataSet, out: Path, cases: Sequence[Case]) -> list[report.Shown]:
-    """The best, middle and worst lesion images of each model, predicted again by the network that was judged there."""
+    """The images that ``breakdown.pick`` names, predicted again by every network that was judged on them.
+
+    Cells whose weights stayed elsewhere show nothing.
+    """
     samples = {sample.name: sample for sample in data.samples}
+    named = {name for names in breakdown.pick(cases).values() for name in names}
     shown = []
-    for model in plan.models:
-        rows = [case for case in cases if case["model"] == model and case["tp"] + case["fn"] > 0]
-        rows.sort(key=lambda case: (-case["dice"], case["image"]))
-        for case in (rows[0], rows[len(rows) // 2], rows[-1]) if rows else ():
-            config = replace(plan.recipe, model=model, fold=case["fold"], seed=case["seed"])
+    for config in plan.cells:
+        if (cell_folder(out, config) / MODEL).exists():
             predictor = checkpoint.load(cell_folder(out, config)).predictor()
-            image, truth = samples[case["image"]].read()
-            shown.append(report.Shown(case, image.pixels, truth, predictor.predict(image).mask))
+            for case in cases:
+                cell = (case["model"], case["fold"], case["seed"])
+                if case["image"] in named and cell == (config.model, config.fold, config.seed):
+                    image, truth = samples[case["image"]].read()
+                    shown.append(report.Shown(case, image.pixels, truth, predictor.predict(image).mask))
     return shown

@@ -27,4 +27,4 @@ def need(extra: str, *modules: str) -> None:
 
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed."""
-    need("train", "torch", "timm", "lightning_fabric", "safetensors", "matplotlib", "jinja2")
+    need("train", "torch", "timm", "lightning_fabric", "safetensors", "jinja2")
