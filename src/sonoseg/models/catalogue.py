@@ -50,9 +50,9 @@ def build(
     if model not in CATALOGUE:
         nearest = difflib.get_close_matches(model, CATALOGUE, n=1, cutoff=0.0)[0]
         raise UserError(f"no model is called {model!r}; there are {', '.join(CATALOGUE)}", hint=f"--model {nearest}")
-    for name, value in (("width", width), ("classes", classes), ("steps", steps)):
+    for name, value, usual in (("width", width, 32), ("classes", classes, 1), ("steps", steps, 2)):
         if value < 1:
-            raise UserError(f"{name} is {value}; it must be 1 or more", hint=f"--{name} 1 or more")
+            raise UserError(f"{name} is {value}; it must be 1 or more", hint=f"--{name} {usual}")
     make_block, gate = CATALOGUE[model]
     block = make_block(steps)
     if encoder is None:
