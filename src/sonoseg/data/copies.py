@@ -2,7 +2,7 @@
 
 Copies of a scan differ in crop, size, brightness and burnt-in marks, so that hashes and plain differences miss them.
 Two stages find them. *Candidates*: every image as a whole, 16 x 16, is compared with 16 crops of every other one, by
-products of matrices in blocks; each image keeps its ten best partners above a loose threshold. *Registration*, of the
+products of matrices in blocks; each image keeps its six best partners above a loose threshold. *Registration*, of the
 candidates alone: one is laid over the other by correlation at nine scales, then scale and shift are fitted tile by
 tile, and the score is the median correlation of the tiles. Marks and text spoil a few tiles and leave the median alone.
 
@@ -16,6 +16,7 @@ Memory: about 20 KB for an image.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from operator import length_hint
 
@@ -36,8 +37,9 @@ NEIGHBOUR_SCORE = 0.455
 test images for each other either."""
 
 _CANDIDATE_SCORE = 0.6
-_CANDIDATES = 10
+_CANDIDATES = 6
 _ROUGH_SCORE = 0.6
+_FIRST_SCORE = 0.5
 _GRID = 16
 _CUT = 0.1
 _WINDOWS = tuple((top, 1 - low, left, 1 - right) for top, low, left, right in product((0.0, _CUT), repeat=4))
@@ -244,18 +246,20 @@ def _overlay(fixed: _Spectrum, moving: _Spectrum) -> tuple[float, tuple[int, int
     rows, columns = (_overlaps(f, m) for f, m in zip(fixed.shape, moving.shape, strict=True))
     area = np.outer(rows, columns)
     least = _OVERLAP * min(np.prod(fixed.shape), np.prod(moving.shape))
-    scores = np.where(area >= least, products / (np.maximum(area, 1) * power), 0)
+    scores = np.divide(products, area * np.float32(power), out=np.zeros_like(products), where=area >= least)
     at = np.unravel_index(int(scores.argmax()), scores.shape)
     row, column = (int(i) - _CANVAS if i > _CANVAS // 2 else int(i) for i in at)
     return float(scores[at]), moving.shape, (row, column)
 
 
-def _overlaps(fixed: int, moving: int) -> NDArray[np.int64]:
+@cache
+def _overlaps(fixed: int, moving: int) -> Floats:
     """Common length for every circular shift; 0 where a shift and its alias around the canvas cannot be told apart."""
     shifts = np.arange(_CANVAS)
     shifts[shifts > _CANVAS // 2] -= _CANVAS
     common = np.minimum(fixed, moving + shifts) - np.maximum(0, shifts)
-    return np.where((shifts >= fixed - _CANVAS) & (shifts <= _CANVAS - moving), np.maximum(common, 0), 0)
+    common[(shifts < fixed - _CANVAS) | (shifts > _CANVAS - moving)] = 0
+    return np.asarray(np.maximum(common, 0), np.float32)
 
 
 def _fitted(first: NDArray[np.uint8], second: NDArray[np.uint8], start: Registration) -> Registration:
@@ -267,6 +271,8 @@ def _fitted(first: NDArray[np.uint8], second: NDArray[np.uint8], start: Registra
         if window is None:
             return replace(laid, score=0.0)
         tiles = _Tiles(fixed[window], _onto(moving, laid, first.shape)[window], reach)
+        if reach == _REACH[0] and tiles.score < _FIRST_SCORE:
+            return replace(laid, score=0.0)
         if reach:
             laid = tiles.refit(laid, (window[0].start, window[1].start))
     return replace(laid, score=round(tiles.score, 3))
@@ -300,12 +306,16 @@ class _Tiles:
     def __init__(self, fixed: Floats, moving: Floats, reach: int) -> None:
         self.edges = [np.linspace(0, side, max(3, side // _TILE) + 1).astype(int) for side in fixed.shape]
         a, b = _flat(fixed, 1, 5), _flat(moving, 1, 5)
+        self.rows, self.columns = (_membership(edge) for edge in self.edges)
         power_a, power_b = self._sums(a * a), self._sums(b * b)
+        wrapped = np.pad(b, reach, mode="wrap")
+        squares = wrapped * wrapped
         moves = list(product(range(-reach, reach + 1), repeat=2))
         correlations = []
-        for move in moves:
-            moved = np.roll(b, move, (0, 1))
-            correlations.append(self._sums(a * moved) / np.sqrt(power_a * self._sums(moved * moved) + 1e-3))
+        for down, right in moves:
+            moved = tuple(slice(reach - by, reach - by + side) for by, side in zip((down, right), a.shape, strict=True))
+            power = power_a * self._sums(squares[moved])
+            correlations.append(self._sums(a * wrapped[moved]) / np.sqrt(power + 1e-3))
         found = np.stack(correlations)
         self.best = found.max(axis=0)
         self.moves = np.array(moves)[found.argmax(axis=0)]
@@ -337,5 +347,10 @@ class _Tiles:
         return Registration(laid.score, (scales[0], scales[1]), (shifts[0], shifts[1]))
 
     def _sums(self, values: Floats) -> Floats:
-        rows, columns = (edge[:-1] for edge in self.edges)
-        return np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+        return np.asarray(self.rows @ values @ self.columns.T, np.float32)
+
+
+def _membership(edges: NDArray[np.int64]) -> Floats:
+    """Which tile a position lies in, ``float32 (tiles, positions)`` of 0 and 1: sums over tiles become a product."""
+    tiles = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+    return np.asarray(tiles == np.arange(len(edges) - 1)[:, None], np.float32)
