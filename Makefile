@@ -11,7 +11,7 @@ demo: $(ENV)/installed
 	$(BIN)/sonoseg benchmark --data phantom:160 --folds 0 --size 64 --width 8 --steps 1 --epochs 25 --out demo
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(ENV)/installed
 	$(BIN)/ruff check .
