@@ -19,6 +19,10 @@ Data = Annotated[
         help="The images: busi:PATH, bus-bra:PATH, folder:PATH, ..., phantom, phantom:COUNT.", metavar="NAME:WHERE"
     ),
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(help="A set to train on as well, whole; never judged on. May be repeated.", metavar="NAME:WHERE"),
+]
 Size = Annotated[int, typer.Option(help="Side of the network's frame in pixels.")]
 Width = Annotated[int, typer.Option(help="Channels at full size.")]
 Steps = Annotated[int, typer.Option(help="Recurrences of a recurrent unit.")]
@@ -36,6 +40,7 @@ Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 def benchmark(
     data: Data = "phantom",
+    also: Also = None,
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
     folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
     seeds: Annotated[str, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.")] = "0",
@@ -64,7 +69,7 @@ def benchmark(
     opened = open_set(data)
     recipe = Config(
         data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
-        validation=validation, device=device, devices=devices,
+        validation=validation, device=device, devices=devices, also=tuple(also or ()),
     )  # fmt: skip
     plan = Plan(
         recipe,
@@ -82,6 +87,7 @@ def benchmark(
 
 def train(
     data: Data = "phantom",
+    also: Also = None,
     model: Annotated[str, typer.Option(help="A name of `sonoseg models`.")] = "unet",
     fold: Annotated[int, typer.Option(help="The fold to hold out; -1 trains on all.")] = 0,
     size: Size = 128,
@@ -110,7 +116,7 @@ def train(
 
     config = Config(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
-        validation=validation, seed=seed, device=device, devices=devices,
+        validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
     )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")

@@ -14,7 +14,7 @@ from sonoseg.files import write_text
 class Config:
     """A run, resolved: with the data and the program's version it decides the weights.
 
-    data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
+    data: the set's spec. also: specs of sets that are trained on as well, whole, and never judged on. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
     encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. steps: recurrences of a recurrent unit.
     validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
@@ -38,6 +38,7 @@ class Config:
     device: str = "auto"
     devices: int = 1
     precision: str = "auto"
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
@@ -72,7 +73,8 @@ class Config:
 def read_config(path: Path) -> Config:
     """Read what ``Config.write`` wrote. Errors: ``UserError`` for another file, unknown or missing settings."""
     try:
-        return Config(**tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Config(**values | {"also": tuple(values.get("also", ()))})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
         raise UserError(
             f"{path} is not the configuration of a run ({error})", hint="give the folder that `sonoseg train` wrote"

@@ -9,6 +9,7 @@ from typing import Any
 from sonoseg import __version__, checkpoint
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet, Sample
+from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
 from sonoseg.training.batches import pack
@@ -81,19 +82,31 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     if (out / MODEL).exists():
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed)
+    also = _open_also(config, data)
     new_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
-    training = pack(parts.training, config.size, watch.decoded)
+    more = (sample for other in also for sample in scored(other))
+    training = pack((*parts.training, *more), config.size, watch.decoded)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
     weights = train(Run(config, training, watched, out / STATE, report, finished))
-    checkpoint.save(out / MODEL, weights, _record(config, data, parts, digests))
+    checkpoint.save(out / MODEL, weights, _record(config, data, also, digests))
     (out / STATE).unlink()
     (out / STATE).parent.rmdir()
     return out / MODEL
+
+
+def _open_also(config: Config, data: DataSet) -> list[DataSet]:
+    also = [open_set(spec) for spec in config.also]
+    if data.name in {other.name for other in also}:
+        raise UserError(
+            f"{data.name} is the set that is judged on; to train on it whole as well would show its test images",
+            hint="leave it out of --also; --fold -1 trains on all of it",
+        )
+    return also
 
 
 def _claim(config: Config, out: Path, resume: bool) -> None:
@@ -131,7 +144,7 @@ class Logbook:
         self._writer.flush()
 
 
-def _record(config: Config, data: DataSet, parts: Split, digests: Sequence[str]) -> dict[str, Any]:
+def _record(config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str]) -> dict[str, Any]:
     return {
         "model": model_record(config),
         "size": config.size,
@@ -142,9 +155,10 @@ def _record(config: Config, data: DataSet, parts: Split, digests: Sequence[str])
             "citation": data.citation,
             "licence": data.licence,
             "fold": config.fold,
-            "images": len(parts.training) + len(parts.validation),
+            "images": len(digests),
+            "also": [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also],
             "digests": sorted(digests),
         },
-        "settings": {name: value for name, value in vars(config).items() if name != "data"},
+        "settings": {name: value for name, value in vars(config).items() if name not in ("data", "also")},
         "program": f"sonoseg {__version__}",
     }
