@@ -125,7 +125,9 @@ def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
             "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
         },
         "settings": {
-            name: value for name, value in vars(plan.recipe).items() if name not in ("data", "also", "model", "fold", "seed")
+            name: value
+            for name, value in vars(plan.recipe).items()
+            if name not in ("data", "also", "model", "fold", "seed")
         },
         "folds": list(plan.folds),
         "seeds": list(plan.seeds),

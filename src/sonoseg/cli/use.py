@@ -9,6 +9,7 @@ from sonoseg.cli.parts import stoppable
 
 if TYPE_CHECKING:
     from sonoseg.batch import Summary
+    from sonoseg.outputs import Outcome
 
 
 def predict(
@@ -21,6 +22,15 @@ def predict(
     backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run finished.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that stand.")] = False,
+    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the result on the scan.")] = True,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=0.99, help="Probability from which a pixel is lesion; the model's own if left out."),
+    ] = None,
+    smallest_lesion: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.5, help="Share of the image under which a component is a speck; the model's own."),
+    ] = None,
     tta: Annotated[bool, typer.Option("--tta", help="Predict the mirror image too, and take the mean.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
     coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
@@ -29,20 +39,37 @@ def predict(
     """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
     from dataclasses import replace
 
+    from sonoseg import document
     from sonoseg.batch import run
     from sonoseg.modelfile import load
     from sonoseg.outputs import Options
     from sonoseg.progress import Bar
     from sonoseg.reading import spacing_of
 
-    predictor = replace(load(model, backend, threads, workers), mirrored=tta)
+    own = load(model, backend, threads, workers)
+    predictor = replace(
+        own,
+        mirrored=tta,
+        threshold=own.threshold if threshold is None else threshold,
+        smallest_lesion=own.smallest_lesion if smallest_lesion is None else smallest_lesion,
+    )
     options = Options(
         out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
-        workers=workers, explain=explain, coco=coco, max_pixels=max_pixels,
+        workers=workers, overlay=overlay, explain=explain, coco=coco, max_pixels=max_pixels,
     )  # fmt: skip
-    bar = Bar("predicting")
+    bar, last = Bar("predicting"), list["Outcome"]()
+
+    def report(outcome: "Outcome", done: int, of: int) -> None:
+        bar.step(done, of)
+        last[:] = [outcome]
+
     with stoppable("the same command with --resume goes on from there"):
-        summary = run(files, predictor, options, lambda outcome, done, of: bar.step(done, of))
+        summary = run(files, predictor, options, report)
+    if summary.files == 1:
+        for each in last[0].documents:
+            page = f"page {each['page']}: " if each["pages"] > 1 else ""
+            for sentence in document.sentences(each):
+                typer.echo(page + sentence)
     _told(summary)
 
 
@@ -51,10 +78,20 @@ def _told(summary: "Summary") -> None:
     from sonoseg.predictor import NOTICE
 
     for failure in summary.failures:
-        typer.echo(f"failed: {failure.file}: {failure.message}", err=True)
-    found = f"{summary.lesions} lesions in {summary.images} images, {summary.empty} of them without a lesion"
-    typer.echo(f"{found}; {len(summary.failures)} failures. {NOTICE}")
+        page = f", page {failure.page}" if failure.page else ""
+        typer.echo(f"failed: {failure.file}{page}: {failure.message}", err=True)
+        if failure.hint:
+            typer.echo(f"hint: {failure.hint}", err=True)
+
+    found = f"{_count(summary.lesions, 'lesion')} in {_count(summary.images, 'image')}, {summary.empty} without"
+    failed = f"; {_count(len(summary.failures), 'failure')}" if summary.failures else ""
+    if summary.images:
+        typer.echo(f"{found}{failed}. {NOTICE}")
     for table in summary.tables:
         typer.echo(f"table: {table}")
     if summary.failures:
         raise typer.Exit(1 if summary.images else 2)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

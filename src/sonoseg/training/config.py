@@ -14,7 +14,8 @@ from sonoseg.files import write_text
 class Config:
     """A run, resolved: with the data and the program's version it decides the weights.
 
-    data: the set's spec. also: specs of sets that are trained on as well, whole, and never judged on. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
+    data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
+    also: specs of sets that are trained on as well, whole, and never judged on.
     encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. steps: recurrences of a recurrent unit.
     validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
