@@ -18,7 +18,7 @@ from sonoseg.files import write_json
 from sonoseg.models.catalogue import count_parameters, multiply_adds
 from sonoseg.training.config import Config, read_config
 from sonoseg.training.loop import new_network
-from sonoseg.training.run import CONFIG, FOLDS, HISTORY, MODEL, Watch, scored, split, train_run
+from sonoseg.training.run import CONFIG, FOLDS, HISTORY, MODEL, Watch, scored, split, told_settings, train_run
 
 CASES, SUMMARY, REPORT, CELLS = "cases.csv", "summary.json", "report.html", "cells"
 
@@ -125,9 +125,7 @@ def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
             "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
         },
         "settings": {
-            name: value
-            for name, value in vars(plan.recipe).items()
-            if name not in ("data", "also", "model", "fold", "seed")
+            name: value for name, value in told_settings(plan.recipe).items() if name not in ("model", "fold", "seed")
         },
         "folds": list(plan.folds),
         "seeds": list(plan.seeds),

@@ -2,7 +2,9 @@
 
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,9 @@ from sonoseg.files import replacing
 from sonoseg.images import Image
 from sonoseg.models.gates import AttentionGate
 from sonoseg.models.unet import UNet
+from sonoseg.quantise import Comparison, quantise
+from sonoseg.training.config import read_config
+from sonoseg.training.run import CONFIG, split
 
 TOLERANCE = 1e-3
 """Largest difference of a probability between torch and the exported file."""
@@ -43,16 +48,17 @@ class WithGates(nn.Module):
         return (logits, *maps)
 
 
-def export(source: Path, out: Path, name: str | None = None) -> float:
+def export(source: Path, out: Path, name: str | None = None, extra: Mapping[str, Any] | None = None) -> float:
     """Write the checkpoint of a run as a model file; gives the largest difference of a probability that was seen.
 
     source: the folder of a run or its checkpoint. name: what results call the model; the file's name if left out.
+    extra: what the file's record says beside what the checkpoint knows, such as scores.
     Torch and the file are compared on phantoms. Errors: ``UserError`` where they differ by more than ``TOLERANCE``
     (nothing is written then), and those of ``checkpoint.load``.
     """
     stored = checkpoint.load(source)
     with replacing(out) as temporary:
-        onnx.save(_graph(stored, name or out.stem), str(temporary))
+        onnx.save(_graph(stored, _record(stored, name or out.stem) | dict(extra or {})), str(temporary))
         difference = compare(stored, temporary)
         if not difference <= TOLERANCE:
             raise UserError(
@@ -61,6 +67,20 @@ def export(source: Path, out: Path, name: str | None = None) -> float:
                 exit_code=1,
             )
     return difference
+
+
+def export_int8(source: Path, out: Path, name: str | None = None, data: str = "") -> Comparison:
+    """Write the checkpoint of a run as a model file in 8-bit integers, compared with its float twin.
+
+    source: the folder of the run. data: the set of the run, if it has moved. Only images that the run was trained on
+    are used. Errors: those of ``export`` and ``quantise``.
+    """
+    config = read_config(source / CONFIG)
+    parts = split(open_set(data or config.data), config.fold)
+    with TemporaryDirectory() as folder:
+        exact = Path(folder, "exact.onnx")
+        export(source, exact, name or out.stem)
+        return quantise(exact, out, parts.training)
 
 
 def compare(stored: checkpoint.Checkpoint, path: Path) -> float:
@@ -72,7 +92,7 @@ def compare(stored: checkpoint.Checkpoint, path: Path) -> float:
     )
 
 
-def _graph(stored: checkpoint.Checkpoint, name: str) -> Any:
+def _graph(stored: checkpoint.Checkpoint, record: modelfile.Record) -> Any:
     size = stored.record["size"]
     network = WithGates(stored.network).eval()
     gates = [f"{modelfile.GATE}{number + 1}" for number in range(len(network.gates))]
@@ -92,7 +112,7 @@ def _graph(stored: checkpoint.Checkpoint, name: str) -> Any:
     model = program.model_proto
     _forget_sources(model)
     entry = model.metadata_props.add()
-    entry.key, entry.value = modelfile.KEY, json.dumps(_record(stored, name), sort_keys=True)
+    entry.key, entry.value = modelfile.KEY, json.dumps(record, sort_keys=True)
     return model
 
 

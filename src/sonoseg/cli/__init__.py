@@ -16,7 +16,10 @@ app = typer.Typer(
     help="Find and outline breast lesions in ultrasound images; compare U-Nets without leakage. "
     "Research use, not a medical device.",
 )
-for command in (use.predict, learning.benchmark, learning.train, learning.evaluate, learning.models, learning.export):
+for command in (
+    use.predict, use.card, learning.benchmark, learning.train, learning.evaluate, learning.models, learning.export,
+    learning.publish,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")
 

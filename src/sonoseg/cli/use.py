@@ -73,6 +73,18 @@ def predict(
     _told(summary)
 
 
+def card(
+    model: Annotated[str, typer.Argument(help="default, a path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+) -> None:
+    """Show a model's card: what it is for, what it was trained on and how it scored."""
+    from sonoseg.card import write
+    from sonoseg.download import checksum
+    from sonoseg.modelfile import read_record, resolve
+
+    path = resolve(model)
+    typer.echo(write(read_record(path), checksum(path)), nl=False)
+
+
 def _told(summary: "Summary") -> None:
     """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
     from sonoseg.predictor import NOTICE

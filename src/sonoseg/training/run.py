@@ -144,6 +144,13 @@ class Logbook:
         self._writer.flush()
 
 
+def told_settings(config: Config) -> dict[str, Any]:
+    """The settings without the paths of this machine: sets by their names, weights by their file's name."""
+    also = ", ".join(spec.partition(":")[0] for spec in config.also)
+    told = vars(config) | {"encoder_weights": Path(config.encoder_weights).name, "also": also}
+    return {name: value for name, value in told.items() if name != "data"}
+
+
 def _record(config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str]) -> dict[str, Any]:
     return {
         "model": model_record(config),
@@ -159,6 +166,6 @@ def _record(config: Config, data: DataSet, also: Sequence[DataSet], digests: Seq
             "also": [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also],
             "digests": sorted(digests),
         },
-        "settings": {name: value for name, value in vars(config).items() if name not in ("data", "also")},
+        "settings": told_settings(config),
         "program": f"sonoseg {__version__}",
     }

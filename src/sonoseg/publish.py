@@ -1,0 +1,181 @@
+"""A cross-validation and a network trained on everything -> the model file that is shipped, with its scores inside."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from sonoseg import checkpoint
+from sonoseg.benchmark import CASES, CELLS, SUMMARY
+from sonoseg.data.samples import DataSet
+from sonoseg.errors import UserError
+from sonoseg.evaluation import Case, evaluate, summarise, write_cases
+from sonoseg.export import export
+from sonoseg.files import write_csv, write_json
+from sonoseg.lesions import components
+from sonoseg.predictor import Predictor
+from sonoseg.training.config import Config, read_config
+from sonoseg.training.run import CONFIG, split
+
+SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
+"""Shares of the image's area that are tried as the smallest lesion."""
+
+LOSS = 0.002
+"""Lesion Dice that the rule for specks may cost."""
+
+RULE = f"Of the shares below, the largest that costs no more than {LOSS:g} of the best mean lesion Dice."
+
+WEIGHTS_LICENCE = "MIT, as the program; the data's own licences and citations are below"
+SPECKS = "specks.csv"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One image under every share of ``SHARES``. dice: float ``(shares,)``, NaN without a lesion. drawn: 0 or 1."""
+
+    fold: int
+    dice: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+
+
+def publish(
+    final: Path,
+    cross_validation: Path,
+    data: DataSet,
+    out: Path,
+    results: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> float:
+    """Score a recipe, choose its rule for specks, and write the network trained on everything as a model file.
+
+    final: a run with fold -1. cross_validation: what `sonoseg benchmark` left, with a cell of the same settings for
+    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. Gives the largest difference of
+    a probability from torch. Errors: ``UserError`` where a fold is missing or was trained by another recipe.
+    """
+    config = read_config(final / CONFIG)
+    cells = _cells(config, cross_validation, data)
+    trials = [
+        trial for fold, cell in cells.items() for trial in _try(checkpoint.load(cell).predictor(), data, fold, progress)
+    ]
+    shares = {fold: SHARES[_choose([trial for trial in trials if trial.fold != fold])] for fold in cells}
+    cases = [case for fold, cell in cells.items() for case in _judge(cell, data, fold, shares[fold], progress)]
+    summary = summarise(cases)
+    tried = _tried(trials)
+    write_cases(results / CASES, cases)
+    write_json(results / SUMMARY, summary)
+    write_csv(results / SPECKS, ("share", "dice", "drawn"), tried)
+    specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): share for fold, share in shares.items()}}
+    extra = {
+        "smallest_lesion": SHARES[_choose(trials)],
+        "scores": _scores(cases, summary, data) | {"specks": specks},
+        "weights_licence": WEIGHTS_LICENCE,
+        "encoder_weights": encoder_origin(config.encoder_weights),
+    }
+    return export(final, out, out.stem, extra)
+
+
+def encoder_origin(weights: str) -> dict[str, str]:
+    """Say where an encoder's weights came from: the file's name, checksum and own words; empty where there are none."""
+    path = Path(weights)
+    if weights in ("none", "timm") or not path.is_file():
+        return {} if weights == "none" else {"from": "timm" if weights == "timm" else path.name}
+    with safe_open(path, framework="np") as stored:
+        told = stored.metadata() or {}
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16], **told}
+
+
+def _cells(config: Config, folder: Path, data: DataSet) -> dict[int, Path]:
+    """The folder of the cell of each fold, trained by the recipe of ``config``."""
+    if config.fold >= 0:
+        raise UserError(
+            f"the network to publish held out fold {config.fold}; one trained on all is needed", hint="--fold -1"
+        )
+    found = {}
+    for file in sorted((folder / CELLS).glob(f"*/{CONFIG}")):
+        cell = read_config(file)
+        if replace(cell, fold=-1) == config:
+            found[cell.fold] = file.parent
+    if missing := [str(fold) for fold in range(data.folds.count) if fold not in found]:
+        raise UserError(
+            f"{folder} has no cell of this recipe for fold {', '.join(missing)} of {data.name}",
+            hint="train them: sonoseg benchmark with the same settings and --folds all",
+        )
+    return dict(sorted(found.items()))
+
+
+def _try(predictor: Predictor, data: DataSet, fold: int, progress: Callable[[int, int], None] | None) -> list[Trial]:
+    samples = split(data, fold).test
+    trials = []
+    for sample in samples:
+        image, truth = sample.read()
+        trials.append(Trial(fold, *scores_by_share(predictor.predict(image).mask, truth)))
+        if progress:
+            progress(len(trials), len(samples))
+    return trials
+
+
+def scores_by_share(
+    drawn: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Dice (NaN without a lesion) and whether anything is drawn, for each of ``SHARES``.
+
+    drawn: ``bool (H, W)`` before specks are removed. truth: the same shape.
+    """
+    found = components(drawn)
+    overlaps = np.bincount(found.labels[truth], minlength=len(found.sizes) + 1)[1:]
+    kept = found.sizes >= np.array(SHARES)[:, None] * drawn.size
+    extent = int(truth.sum())
+    dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(1) / np.maximum((found.sizes * kept).sum(1) + extent, 1)
+    if not extent:
+        dice[:] = np.nan
+    return dice, kept.any(1).astype(np.float64)
+
+
+def _choose(trials: Sequence[Trial]) -> int:
+    means = np.nanmean([trial.dice for trial in trials], axis=0)
+    return int(np.flatnonzero(means >= means.max() - LOSS)[-1])
+
+
+def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    normals = [trial.drawn for trial in trials if np.isnan(trial.dice[0])]
+    means = np.nanmean([trial.dice for trial in trials], axis=0)
+    drawn = np.mean(normals, axis=0).round(6).tolist() if normals else [None] * len(SHARES)
+    return [
+        {"share": share, "dice": round(float(dice), 6), "drawn": share_drawn}
+        for share, dice, share_drawn in zip(SHARES, means, drawn, strict=True)
+    ]
+
+
+def _judge(
+    cell: Path, data: DataSet, fold: int, share: float, progress: Callable[[int, int], None] | None
+) -> list[Case]:
+    config, stored = read_config(cell / CONFIG), checkpoint.load(cell)
+    predictor = replace(stored.predictor(), smallest_lesion=share)
+    seen = stored.record["trained_on"]["digests"]
+    return evaluate(predictor, data, split(data, fold).test, config.model, fold, config.seed, seen, progress)
+
+
+def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
+    (model,) = summary["models"]
+    found = summary["models"][model]
+
+    def dice(key: str, value: Any) -> Any:
+        return summarise([case for case in cases if case[key] == value])["models"][model]["lesion"]["dice"]
+
+    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in data.folds.rows if row.fold is not None)
+    labels = sorted({case["label"] for case in cases if case["tp"] + case["fn"] > 0})
+    return {
+        "set": data.name,
+        "folds": data.folds.count,
+        "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
+        **{key: found[key] for key in ("lesion", "normal", "detection")},
+        "study_accuracy": found["all"]["study_accuracy"]["mean"],
+        "nothing_study_accuracy": summary["nothing"]["all"]["study_accuracy"]["mean"],
+        "dice_by_fold": {str(fold): dice("fold", fold) for fold in found["folds"]},
+        "dice_by_class": {label: dice("label", label) for label in labels},
+    }
