@@ -133,7 +133,7 @@ def scores_by_share(
     dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(1) / np.maximum((found.sizes * kept).sum(1) + extent, 1)
     if not extent:
         dice[:] = np.nan
-    return dice, kept.any(1).astype(np.float64)
+    return dice, np.asarray(kept.any(1), np.float64)
 
 
 def _choose(trials: Sequence[Trial]) -> int:
