@@ -5,8 +5,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+from sonoseg.images import encode_png
+from tiny_model import scan, write_model
+
 ROOT = Path(__file__).parent.parent
 TORCH_ROOMS = ("models", "training", "checkpoint.py", "export.py")
+
+TRAIN = {"torch", "timm", "lightning_fabric", "lightning", "safetensors", "monai"}
 
 BLOCKED = """
     import sys
@@ -15,7 +20,7 @@ BLOCKED = """
     class WithoutTorch(PathFinder):
         @classmethod
         def find_spec(cls, name, path=None, target=None):
-            if name.split(".")[0] in {"torch", "timm", "lightning_fabric", "lightning", "safetensors", "monai"}:
+            if name.split(".")[0] in BLOCKED:
                 return None
             return PathFinder.find_spec(name, path, target)
 
@@ -23,8 +28,9 @@ BLOCKED = """
 """
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    script = textwrap.dedent(BLOCKED) + textwrap.dedent(code)
+def python(code: str, *blocked: str) -> subprocess.CompletedProcess[str]:
+    """Run code where what the extra ``train`` brings, and what else is named, is not installed."""
+    script = f"BLOCKED = {TRAIN | set(blocked)}" + textwrap.dedent(BLOCKED) + textwrap.dedent(code)
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
 
@@ -59,3 +65,16 @@ def test_help_needs_no_torch_and_a_missing_extra_is_a_sentence() -> None:
     done = python("import sys; sys.argv = ['sonoseg', 'models']; from sonoseg.cli import main; main()")
     assert done.returncode == 2
     assert "pip install 'sonoseg[train]'" in done.stderr
+
+
+def test_the_core_predicts_without_scipy(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx")
+    (tmp_path / "scan.png").write_bytes(encode_png(scan().pixels))
+    command = ["sonoseg", "predict", str(tmp_path / "scan.png"), "--model", str(tmp_path / "tiny.onnx")]
+    done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
+    assert done.returncode == 0, done.stderr
+    assert "1 lesion in 1 image" in done.stdout
+    command = ["sonoseg", "data", "folds", "phantom"]
+    done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
+    assert done.returncode == 2
+    assert "pip install 'sonoseg[data]'" in done.stderr

@@ -25,6 +25,11 @@ def need(extra: str, *modules: str) -> None:
         )
 
 
+def need_data() -> None:
+    """Refuse a command that looks into sets of images, where the extra ``data`` is not installed."""
+    need("data", "scipy", "jinja2")
+
+
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed."""
-    need("train", "torch", "timm", "lightning_fabric", "safetensors", "jinja2")
+    need("train", "torch", "timm", "lightning_fabric", "safetensors", "scipy", "jinja2")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.parts import stoppable
+from sonoseg.cli.parts import need_data, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
@@ -19,6 +19,7 @@ def folds(
     seed: Annotated[int, typer.Option(help="Another seed gives other folds.")] = 0,
 ) -> None:
     """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
+    need_data()
     from sonoseg.data.folds import make, write
     from sonoseg.data.sources import open_set
     from sonoseg.progress import Bar
@@ -57,6 +58,7 @@ def get(
     to: Annotated[Path, typer.Option(help="Folder for the set.")],
 ) -> None:
     """Download a set where its licence allows it; else say where it is and what to sign. Goes on after a stop."""
+    need_data()
     from sonoseg.data.download import get as download
     from sonoseg.progress import Bar
 
@@ -73,6 +75,7 @@ def convert(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
     """Write a set in the layout of nnU-Net or COCO, its folds with it; --data nnunet:PATH and coco:FILE read them."""
+    need_data()
     from sonoseg.data.convert import WRITERS
     from sonoseg.data.sources import open_set
     from sonoseg.progress import Bar
