@@ -5,7 +5,8 @@
 Parts: speed, start, rest, backends, memory. FOLDER holds scans, masks beside them are left out; without --data phantoms
 are made. Each contestant is timed in a process of its own, on the same files with the same number of threads. A peer's
 loop is the usual one: Pillow, resize, network in eval mode, sigmoid, resize back, mask as PNG; its weights are random,
-which costs the same. Peers are slow, so they get the first of the images, and times are per image. Prints ratios.
+which costs the same. Peers are slow, so they get fewer images, and times are per image. Prints ratios. The peers come
+with `pip install --group peers`; one that is not there is left out.
 """
 
 import argparse
@@ -146,6 +147,96 @@ def classic(given: argparse.Namespace) -> dict[str, object]:
     from sonoseg.models.catalogue import build
 
     return loop(given, lambda: build("unet", width=64), 1)
+
+
+def nnunet(given: argparse.Namespace) -> dict[str, object]:
+    """Time nnU-Net v2's 2D predictor as it comes (tiles, Gaussian, mirroring), by the plan that it makes for BUSI."""
+    try:
+        import torch
+        from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+        from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+        from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+        from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+    except ImportError as error:
+        return {"missing": f"not installed ({error})"}
+    torch.set_num_threads(given.threads)
+    plans = PlansManager(nnunet_plans())
+    configuration = plans.get_configuration("2d")
+    network = get_network_from_plans(
+        configuration.network_arch_class_name,
+        configuration.network_arch_init_kwargs,
+        configuration.network_arch_init_kwargs_req_import,
+        1,
+        2,
+        deep_supervision=False,
+    )
+    told = {"channel_names": {"0": "grey"}, "labels": {"background": 0, "lesion": 1}, "file_ending": ".png"}
+    predictor = nnUNetPredictor(perform_everything_on_device=False, device=torch.device("cpu"), allow_tqdm=False)
+    weights = network.state_dict()
+    predictor.manual_initialization(network, plans, configuration, [weights], told, "nnUNetTrainer", (0, 1))
+    paths = spread(given, min(4, given.peer_images))
+    grey = []
+    for number, path in enumerate(paths):
+        grey.append(given.folder / f"{number}_0000.png")
+        PIL.Image.open(path).convert("L").save(grey[-1])
+
+    def predict(path: Path) -> None:
+        image, properties = NaturalImage2DIO().read_images([str(path)])
+        mask = predictor.predict_single_npy_array(image, properties)
+        NaturalImage2DIO().write_seg(mask, str(path.with_suffix(".out.png")), properties)
+
+    predict(grey[0])
+    start = time.perf_counter()
+    for path in grey:
+        predict(path)
+    seconds = (time.perf_counter() - start) / len(grey)
+    return {"seconds": seconds, "note": f"tiles of 448 x 576, mirrored 4 ways, torch, {len(grey)} images"}
+
+
+def nnunet_plans() -> dict[str, object]:
+    """The 2D plan for images of BUSI's median size, 474 x 564: what decides the time of nnU-Net's default U-Net."""
+    stages = 7
+    resampling = {
+        f"resampling_fn_{what}": "resample_data_or_seg_to_shape" for what in ("data", "seg", "probabilities")
+    } | {
+        f"resampling_fn_{what}_kwargs": {"is_seg": what == "seg", "order": 3 if what == "data" else 1, "order_z": 0,
+                                         "force_separate_z": None}
+        for what in ("data", "seg", "probabilities")
+    }  # fmt: skip
+    architecture = {
+        "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+        "arch_kwargs": {
+            "n_stages": stages,
+            "features_per_stage": [32, 64, 128, 256, 512, 512, 512],
+            "conv_op": "torch.nn.modules.conv.Conv2d",
+            "kernel_sizes": [[3, 3]] * stages,
+            "strides": [[1, 1]] + [[2, 2]] * (stages - 1),
+            "n_conv_per_stage": [2] * stages,
+            "n_conv_per_stage_decoder": [2] * (stages - 1),
+            "conv_bias": True,
+            "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
+            "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+            "dropout_op": None,
+            "dropout_op_kwargs": None,
+            "nonlin": "torch.nn.LeakyReLU",
+            "nonlin_kwargs": {"inplace": True},
+        },
+        "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+    }
+    configuration = {
+        "data_identifier": "nnUNetPlans_2d", "preprocessor_name": "DefaultPreprocessor", "batch_size": 9,
+        "patch_size": [448, 576], "median_image_size_in_voxels": [474.0, 564.0], "spacing": [1.0, 1.0],
+        "normalization_schemes": ["ZScoreNormalization"], "use_mask_for_norm": [False], "batch_dice": True,
+        "architecture": architecture, **resampling,
+    }  # fmt: skip
+    return {
+        "dataset_name": "busi", "plans_name": "nnUNetPlans", "image_reader_writer": "NaturalImage2DIO",
+        "original_median_spacing_after_transp": [999.0, 1.0, 1.0], "label_manager": "LabelManager",
+        "original_median_shape_after_transp": [1, 474, 564], "transpose_forward": [0, 1, 2],
+        "transpose_backward": [0, 1, 2], "configurations": {"2d": configuration},
+        "experiment_planner_used": "ExperimentPlanner",
+        "foreground_intensity_properties_per_channel": {"0": {"mean": 0.0, "std": 1.0}},
+    }  # fmt: skip
 
 
 def start(given: argparse.Namespace) -> None:
@@ -292,6 +383,7 @@ CONTESTANTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     "file to mask and JSON, sonoseg": ours,
     "file to mask, segmentation_models.pytorch U-Net ResNet-34": resnet34,
     "file to mask, classic U-Net of width 64": classic,
+    "file to mask, nnU-Net v2 2D": nnunet,
     "all but the network": without_network,
     "memory": resident,
     **{f"backend {name}": backend(name) for name in BACKENDS},
