@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import product
@@ -89,16 +89,26 @@ def assemble(plan: Plan, data: DataSet, out: Path) -> dict[str, Any]:
     cells = plan.cells
     cases = [case for config in cells for case in read_cases(cell_folder(out, config) / CASES)]
     summary = summarise(cases) | _circumstances(plan, data)
+    histories = _histories(cells, out)
     for model, values in summary["models"].items():
-        config = next(config for config in cells if config.model == model)
+        config, *_ = of_model = [config for config in cells if config.model == model]
         network = new_network(replace(config, encoder_weights="none"))  # cells may have come without their weights
         values |= {"parameters": count_parameters(network), "multiply_adds": multiply_adds(network, config.size)}
+        values["train_seconds"] = train_seconds([histories[cell_name(config)] for config in of_model])
     folds.write(out / FOLDS, data.folds)
     write_cases(out / CASES, cases)
     write_json(out / SUMMARY, summary)
     gallery = _gallery(plan, data, out, cases) if plan.pictures else []
-    report.write(out / REPORT, summary, cases, _histories(cells, out), gallery)
+    report.write(out / REPORT, summary, cases, histories, gallery)
     return summary
+
+
+def train_seconds(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
+    """Mean time that a run took, its resumes summed up; None where a history is older than the clock in it."""
+    lines = [line for history in histories for line in history]
+    if not lines or any("seconds" not in line for line in lines):
+        return None
+    return round(sum(line["seconds"] for line in lines) / len(histories), 1)
 
 
 def cell_name(config: Config) -> str:
@@ -125,7 +135,9 @@ def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
             "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
         },
         "settings": {
-            name: value for name, value in vars(plan.recipe).items() if name not in ("data", "also", "model", "fold", "seed")
+            name: value
+            for name, value in vars(plan.recipe).items()
+            if name not in ("data", "also", "model", "fold", "seed")
         },
         "folds": list(plan.folds),
         "seeds": list(plan.seeds),

@@ -19,9 +19,15 @@ from sonoseg.metrics import EMPTY_RULE, measure
 from sonoseg.predictor import Predictor
 
 KEYS = ("image", "label", "group", "model", "fold", "seed")
+SIZE = ("height", "width")
 MEASURES = tuple(measure(np.zeros((1, 1), bool), np.zeros((1, 1), bool)))
-COLUMNS = (*KEYS, *MEASURES)
-"""The columns of ``cases.csv``; a measure that is undefined is an empty field."""
+TOLD = ("confidence", "marks")
+COLUMNS = (*KEYS, *SIZE, *MEASURES, *TOLD)
+"""The columns of ``cases.csv``; a measure that is undefined is an empty field.
+
+height, width: of the image, in pixels. confidence: ``Prediction.confidence``. marks: 1 where marks are burnt into the
+image, 0 where not, empty where nobody looked. Tables of earlier versions lack these four.
+"""
 
 LESION_MEASURES = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd", "nsd_mm")
 ALL_MEASURES = ("accuracy", "study_accuracy")
@@ -31,6 +37,9 @@ NOTHING = "nothing drawn"
 BATCH = 16
 
 Case = dict[str, Any]
+
+HasMarks = Callable[[NDArray[np.uint8]], bool]
+"""``uint8 (H, W)`` -> whether marks (calipers, text) are burnt into the image."""
 
 
 def evaluate(
@@ -42,19 +51,23 @@ def evaluate(
     seed: int,
     trained_on: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    has_marks: HasMarks | None = None,
 ) -> list[Case]:
     """Measure every sample at its own size, in order; a row each, with ``COLUMNS``.
 
-    trained_on: digests of the images that the network has seen. Errors: ``UserError`` where one of them is among the
-    samples, and those of ``Sample.read``.
+    trained_on: digests of the images that the network has seen. has_marks: tells whether marks are burnt into an image;
+    without it nobody looks. Errors: ``UserError`` where a seen image is among the samples, and those of
+    ``Sample.read``.
     """
     groups, seen = data.folds.groups, frozenset(trained_on)
     cases: list[Case] = []
 
     def one(sample: Sample, prediction: Any, truth: NDArray[np.bool_]) -> Case:
         keys = (sample.name, sample.label, groups[sample.name], model, fold, seed)
+        size = dict(zip(SIZE, prediction.image.shape, strict=True))
         found = measure(prediction.mask, truth, prediction.probability, prediction.image.spacing)
-        return dict(zip(KEYS, keys, strict=True)) | found
+        marks = int(has_marks(prediction.image.pixels)) if has_marks else math.nan
+        return dict(zip(KEYS, keys, strict=True)) | size | found | {"confidence": prediction.confidence, "marks": marks}
 
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(samples), BATCH):
@@ -83,12 +96,17 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """Read what ``write_cases`` wrote. Errors: ``UserError`` for a file with other columns."""
+    """Read what ``write_cases`` wrote; the columns that an earlier version did not write are NaN.
+
+    Errors: ``UserError`` for a file that is missing or has other columns.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist", hint="`sonoseg benchmark` and `sonoseg evaluate` write such tables")
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        if not {*KEYS, *MEASURES} <= (given := set(reader.fieldnames or ())) <= {*COLUMNS}:
             raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
-        return [{name: _value(name, text) for name, text in row.items()} for row in reader]
+        return [{name: _value(name, row[name] if name in given else "") for name in COLUMNS} for row in reader]
 
 
 def summarise(cases: Sequence[Case]) -> dict[str, Any]:
@@ -112,7 +130,7 @@ def _by_image(cases: Sequence[Case]) -> list[Case]:
     for case in cases:
         by_name.setdefault(case["image"], []).append(case)
     return [
-        rows[0] if len(rows) == 1 else rows[0] | {m: _mean([row[m] for row in rows]) for m in MEASURES}
+        rows[0] if len(rows) == 1 else rows[0] | {m: _mean([row[m] for row in rows]) for m in (*MEASURES, "confidence")}
         for rows in by_name.values()
     ]
 
@@ -164,6 +182,7 @@ def _as_nothing(case: Case) -> Case:
     if lesion:
         silent |= dict.fromkeys(("dice", "iou", "sensitivity", "nsd"), 0.0)
         silent["nsd_mm"] = math.nan if math.isnan(case["nsd_mm"]) else 0.0
+        silent["hd95"] = math.hypot(case["height"], case["width"])
     return case | silent
 
 
@@ -200,7 +219,7 @@ def _value(name: str, text: str) -> Any:
     if name in ("image", "label", "group", "model"):
         return text
     number = float(text) if text else math.nan
-    return int(number) if name not in _FRACTIONS else number
+    return number if name in _FRACTIONS or math.isnan(number) else int(number)
 
 
-_FRACTIONS = (*LESION_MEASURES, *ALL_MEASURES)
+_FRACTIONS = (*LESION_MEASURES, *ALL_MEASURES, "confidence")

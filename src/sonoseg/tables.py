@@ -135,7 +135,7 @@ def normal_table(summary: Mapping[str, Any]) -> Table:
         Cell("Pixel accuracy", "all images"),
         Cell("Parameters"),
         Cell("Multiply-adds", "per image"),
-        Cell("Training time"),
+        Cell("Training time", "of one run"),
     )
 
     def row(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
