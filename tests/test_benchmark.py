@@ -53,7 +53,11 @@ def test_tables_and_page_stand(out: Path) -> None:
     assert summary["data"]["used"] == 20
     (line,) = (cell_folder(out, PLAN.cells[0]) / "history.jsonl").read_text().splitlines()
     assert summary["models"]["unet"]["train_seconds"] == pytest.approx(json.loads(line)["seconds"], abs=0.06)
+    assert set(summary["calibration"]) == {"unet", "attention-unet"}
+    assert 0 <= summary["calibration"]["unet"]["ece"] <= 1
+    assert 0 <= summary["models"]["unet"]["dice_of_most_certain"]["mean"] <= 1
     page = (out / "report.html").read_text(encoding="utf-8")
+    assert "radius of a disc" in page
     assert "attention-unet" in page
     assert "nothing drawn" in page.lower()
 
@@ -83,6 +87,7 @@ def test_the_tables_of_cells_are_enough(out: Path, tmp_path: Path) -> None:
     summary = benchmark(plan, open_set("phantom:20"), tmp_path, told.progress)
     assert told.epochs == 0
     assert summary["models"]["unet"]["parameters"] > 0
+    assert "calibration" not in summary  # the cells came without their counts
 
 
 def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None:

@@ -39,7 +39,7 @@ def data() -> DataSet:
 
 
 def judged(data: DataSet, answer: str) -> list[Case]:
-    return evaluate(Oracle(data, answer), data, data.samples, answer, 0, 0)
+    return evaluate(Oracle(data, answer), data, data.samples, answer, 0, 0).cases
 
 
 def test_a_row_per_image_in_order_with_the_stated_columns(data: DataSet) -> None:
@@ -116,10 +116,11 @@ def test_cases_survive_the_file(data: DataSet, tmp_path: Path) -> None:
 
 
 def test_size_confidence_and_marks_stand_beside_the_measures(data: DataSet) -> None:
-    cases = evaluate(
-        Oracle(data, "truth"), data, data.samples, "m", 0, 0, has_marks=lambda pixels: pixels.shape[0] % 2 == 0
+    found = evaluate(
+        Oracle(data, "truth"), data, data.samples, "m", 0, 0, has_marks=lambda image: image.shape[0] % 2 == 0
     )
-    for case, sample in zip(cases, data.samples, strict=True):
+    assert found.reliability.error == 0
+    for case, sample in zip(found.cases, data.samples, strict=True):
         assert (case["height"], case["width"]) == sample.read()[0].shape
         assert case["confidence"] == 1
         assert case["marks"] == int(case["height"] % 2 == 0)

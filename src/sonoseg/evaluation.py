@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonoseg.calibration import Reliability, count, nothing_counted
 from sonoseg.data.samples import DataSet, Sample, digest
 from sonoseg.errors import UserError
 from sonoseg.files import write_csv
+from sonoseg.images import Image
 from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean
 from sonoseg.metrics import EMPTY_RULE, measure
-from sonoseg.predictor import Predictor
+from sonoseg.predictor import Prediction, Predictor
 
 KEYS = ("image", "label", "group", "model", "fold", "seed")
 SIZE = ("height", "width")
@@ -38,8 +41,16 @@ BATCH = 16
 
 Case = dict[str, Any]
 
-HasMarks = Callable[[NDArray[np.uint8]], bool]
-"""``uint8 (H, W)`` -> whether marks (calipers, text) are burnt into the image."""
+HasMarks = Callable[[Image], bool]
+"""Image -> whether marks (calipers, text) are burnt into it."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What evaluating gives: a row for each image, in order, and its count of the bands around the outlines."""
+
+    cases: list[Case]
+    reliability: Reliability
 
 
 def evaluate(
@@ -52,7 +63,7 @@ def evaluate(
     trained_on: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
     has_marks: HasMarks | None = None,
-) -> list[Case]:
+) -> Evaluation:
     """Measure every sample at its own size, in order; a row each, with ``COLUMNS``.
 
     trained_on: digests of the images that the network has seen. has_marks: tells whether marks are burnt into an image;
@@ -61,13 +72,15 @@ def evaluate(
     """
     groups, seen = data.folds.groups, frozenset(trained_on)
     cases: list[Case] = []
+    reliability = nothing_counted()
 
-    def one(sample: Sample, prediction: Any, truth: NDArray[np.bool_]) -> Case:
+    def one(sample: Sample, prediction: Prediction, truth: NDArray[np.bool_]) -> tuple[Case, Reliability]:
         keys = (sample.name, sample.label, groups[sample.name], model, fold, seed)
         size = dict(zip(SIZE, prediction.image.shape, strict=True))
         found = measure(prediction.mask, truth, prediction.probability, prediction.image.spacing)
-        marks = int(has_marks(prediction.image.pixels)) if has_marks else math.nan
-        return dict(zip(KEYS, keys, strict=True)) | size | found | {"confidence": prediction.confidence, "marks": marks}
+        marks = int(has_marks(prediction.image)) if has_marks else math.nan
+        told = {"confidence": prediction.confidence, "marks": marks}
+        return dict(zip(KEYS, keys, strict=True)) | size | found | told, count(prediction.probability, truth)
 
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(samples), BATCH):
@@ -76,10 +89,12 @@ def evaluate(
             for sample, (image, _) in zip(part, pairs, strict=True):
                 _refuse_seen(sample, digest(image) in seen)
             predictions = predictor.predict_batch([image for image, _ in pairs])
-            cases += pool.map(one, part, predictions, [truth for _, truth in pairs])
+            for case, counted in pool.map(one, part, predictions, [truth for _, truth in pairs]):
+                cases.append(case)
+                reliability += counted
             if progress:
                 progress(len(cases), len(samples))
-    return cases
+    return Evaluation(cases, reliability)
 
 
 def _refuse_seen(sample: Sample, seen: bool) -> None:
@@ -116,7 +131,7 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
     are averaged per image first. The value is plain data; what is undefined is None.
     """
     models = list(dict.fromkeys(case["model"] for case in cases))
-    tables = {model: _by_image([case for case in cases if case["model"] == model]) for model in models}
+    tables = {model: average_by_image([case for case in cases if case["model"] == model]) for model in models}
     return {
         "empty_rule": EMPTY_RULE,
         "models": {model: _summary(rows) for model, rows in tables.items()},
@@ -125,7 +140,8 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _by_image(cases: Sequence[Case]) -> list[Case]:
+def average_by_image(cases: Sequence[Case]) -> list[Case]:
+    """One row for each image of one model: the mean over its seeds (and folds, where several judged it)."""
     by_name: dict[str, list[Case]] = {}
     for case in cases:
         by_name.setdefault(case["image"], []).append(case)
@@ -149,7 +165,7 @@ def _summary(rows: Sequence[Case]) -> dict[str, Any]:
         "lesion": {
             "images": len(lesion),
             **{measure_: _interval(lesion, measure_) for measure_ in LESION_MEASURES},
-            "dice_median": _number(float(np.median([row["dice"] for row in lesion]))) if lesion else None,
+            "dice_median": plain_number(float(np.median([row["dice"] for row in lesion]))) if lesion else None,
         },
         "normal": {
             "images": len(normal),
@@ -163,7 +179,7 @@ def _summary(rows: Sequence[Case]) -> dict[str, Any]:
             "false": false,
             "found_iou_50": sum(row["lesions_found_50"] for row in rows),
             "false_iou_50": sum(row["false_lesions_50"] for row in rows),
-            "false_per_image": _number(false / len(rows)) if rows else None,
+            "false_per_image": plain_number(false / len(rows)) if rows else None,
         },
     }
 
@@ -194,18 +210,20 @@ def _difference(tables: dict[str, list[Case]], first: str, second: str) -> dict[
         [other[name]["dice"] for name in shared],
         [one[name]["group"] for name in shared],
     )
-    return {"first": first, "second": second, "measure": "dice", **_plain(interval)}
+    return {"first": first, "second": second, "measure": "dice", **plain(interval)}
 
 
 def _interval(rows: Sequence[Case], name: str) -> dict[str, Any]:
-    return _plain(bootstrap_mean([row[name] for row in rows], [row["group"] for row in rows]))
+    return plain(bootstrap_mean([row[name] for row in rows], [row["group"] for row in rows]))
 
 
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {name: _number(value) for name, value in vars(interval).items()}
+def plain(interval: Interval) -> dict[str, Any]:
+    """An interval as plain data."""
+    return {name: plain_number(value) for name, value in vars(interval).items()}
 
 
-def _number(value: float) -> float | None:
+def plain_number(value: float) -> float | None:
+    """A figure as plain data: six decimals, None for NaN."""
     return None if math.isnan(value) else round(value, 6)
 
 
