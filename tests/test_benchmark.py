@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sonoseg.benchmark import Plan, Progress, benchmark, cell_folder
+from sonoseg.benchmark import Plan, Progress, benchmark, cell_folder, train_seconds
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.evaluation import COLUMNS, read_cases
@@ -11,6 +11,9 @@ from sonoseg.training.config import Config
 from sonoseg.training.run import Watch
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
+
+
+PLAN = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
 
 
 class Told:
@@ -33,8 +36,7 @@ class Told:
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark")
-    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
-    benchmark(plan, open_set("phantom:20"), folder, Told().progress)
+    benchmark(PLAN, open_set("phantom:20"), folder, Told().progress)
     return folder
 
 
@@ -49,7 +51,13 @@ def test_tables_and_page_stand(out: Path) -> None:
     assert list(summary["models"]) == ["unet", "attention-unet"]
     assert summary["models"]["unet"]["parameters"] < summary["models"]["attention-unet"]["parameters"]
     assert summary["data"]["used"] == 20
+    (line,) = (cell_folder(out, PLAN.cells[0]) / "history.jsonl").read_text().splitlines()
+    assert summary["models"]["unet"]["train_seconds"] == pytest.approx(json.loads(line)["seconds"], abs=0.06)
+    assert set(summary["calibration"]) == {"unet", "attention-unet"}
+    assert 0 <= summary["calibration"]["unet"]["ece"] <= 1
+    assert 0 <= summary["models"]["unet"]["dice_of_most_certain"]["mean"] <= 1
     page = (out / "report.html").read_text(encoding="utf-8")
+    assert "radius of a disc" in page
     assert "attention-unet" in page
     assert "nothing drawn" in page.lower()
 
@@ -57,8 +65,7 @@ def test_tables_and_page_stand(out: Path) -> None:
 def test_what_stands_is_kept_and_what_is_missing_is_trained(out: Path) -> None:
     data, told = open_set("phantom:20"), Told()
     page = (out / "report.html").read_bytes()
-    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
-    benchmark(plan, data, out, told.progress)
+    benchmark(PLAN, data, out, told.progress)
     assert told.epochs == 0
     assert (out / "report.html").read_bytes() == page
     wider = Plan(RECIPE, ("unet", "attention-unet"), (0, 1), (0,), "more")
@@ -80,6 +87,14 @@ def test_the_tables_of_cells_are_enough(out: Path, tmp_path: Path) -> None:
     summary = benchmark(plan, open_set("phantom:20"), tmp_path, told.progress)
     assert told.epochs == 0
     assert summary["models"]["unet"]["parameters"] > 0
+    assert "calibration" not in summary  # the cells came without their counts
+
+
+def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None:
+    runs = [[{"seconds": 1.0}, {"seconds": 2.0}], [{"seconds": 5.0}]]
+    assert train_seconds(runs) == 4.0
+    assert train_seconds([*runs, [{"epoch": 1}]]) is None
+    assert train_seconds([]) is None
 
 
 def test_other_settings_do_not_mix_with_what_stands(out: Path) -> None:

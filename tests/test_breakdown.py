@@ -32,7 +32,19 @@ def test_scores_have_a_row_for_each_lesion_image_and_a_column_for_each_model():
 def test_seeds_are_averaged_for_each_image():
     rows = [case("x", seed=0, dice=0.2), case("x", seed=1, dice=0.6), case("y", seed=0, dice=0.9)]
     assert lesion_scores(rows).dice.tolist() == [[0.4], [0.9]]
-    assert breakdown.by_seed(rows) == {"a": {0: pytest.approx(0.55), 1: 0.6}}
+
+
+def test_seeds_are_compared_on_the_images_that_all_of_them_saw():
+    rows = [case("x", seed=0, dice=0.2), case("y", seed=0, dice=0.9), case("x", seed=1, dice=0.6)]
+    assert breakdown.by_seed(rows) == {"a": {0: 0.2, 1: 0.6}}
+
+
+def test_the_spread_of_seeds_by_hand():
+    spread = breakdown.seed_spread({0: 0.5, 1: 0.7, 2: 0.6})
+    assert (spread.deviation, spread.range) == pytest.approx((0.1, 0.2))
+    assert isnan(breakdown.seed_spread({0: 0.5}).range)
+    shifted = breakdown.seed_spread({4: 0.2, 5: 0.4, 6: 0.3})
+    assert shifted.deviation == pytest.approx(spread.deviation)
 
 
 def test_no_lesion_no_scores():
@@ -125,3 +137,18 @@ def test_risk_coverage_of_equal_confidence_does_not_depend_on_order():
         _, mean = breakdown.risk_coverage(dice[order], np.full(4, 0.5))
         assert mean.tolist() == pytest.approx([0.55] * 4)
     assert len(breakdown.risk_coverage(np.array([]), np.array([]))[1]) == 0
+
+
+def test_the_least_certain_are_set_aside_by_hand():
+    dice, confidence = np.array([0.9, 0.1, 0.8, 0.7, 0.6, nan]), np.array([0.9, 0.2, 0.8, 0.7, 0.5, 0.1])
+    assert breakdown.kept_dice(dice, confidence, 0.8) == pytest.approx(0.75)
+    assert breakdown.kept_dice(dice, confidence, 1) == pytest.approx(0.62)
+    assert isnan(breakdown.kept_dice(dice, np.full(6, nan), 0.8))
+
+
+def test_setting_aside_by_dice_itself_is_the_most_that_confidence_can_do():
+    generator = np.random.default_rng(4)
+    dice, guess = generator.random(101), generator.random(101)
+    for share in (0.3, 0.5, 0.8):
+        best, worst = (breakdown.kept_dice(dice, sign * dice, share) for sign in (1, -1))
+        assert worst <= breakdown.kept_dice(dice, guess, share) <= best

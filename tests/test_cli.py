@@ -37,7 +37,9 @@ def test_train_evaluate_and_refuse(
     everything = str(tmp_path / "all")
     assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--fold", "-1", "--out", everything) == 0
     capsys.readouterr()
-    assert "was in the training" in fails(monkeypatch, capsys, "evaluate", everything, "--data", "phantom:20")
+    assert "trained on the whole of phantom" in fails(
+        monkeypatch, capsys, "evaluate", everything, "--data", "phantom:20"
+    )
 
 
 def test_models_lists_the_four(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,14 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_simultaneous
+from sonoseg.intervals import (
+    Interval,
+    bootstrap_apart,
+    bootstrap_contrast,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_simultaneous,
+)
 
 VALUES = np.random.default_rng(0).random(60)
 EACH = np.arange(60)
@@ -147,3 +154,46 @@ def test_simultaneous_refuses_wrong_input(level):
         bootstrap_simultaneous(np.zeros((2, 2)), [1, 2], level=level)
     with pytest.raises(ValueError, match="group for each row"):
         bootstrap_simultaneous(np.zeros(2), [1, 2])
+
+
+def test_two_samples_apart_by_hand():
+    # Means of the draws are 0, 0.5, 0.5 and 1 minus 2 always.
+    assert bootstrap_apart([0, 1], ["a", "b"], [2, 2], ["a", "b"]) == Interval(-1.5, -2, -1, 4, 4)
+    one_group = bootstrap_apart([0, 1], ["a", "a"], [2, 2], ["a", "b"])
+    assert one_group.mean == -1.5
+    assert isnan(one_group.low)
+
+
+def test_samples_apart_vary_as_the_root_of_both_squares():
+    first, second = VALUES, VALUES * 2 + 1
+    apart = bootstrap_apart(first, EACH, second, EACH)
+    expected = np.hypot(width(bootstrap_mean(first, EACH)), width(bootstrap_mean(second, EACH)))
+    assert width(apart) == pytest.approx(expected, rel=0.1)
+    other = bootstrap_apart(second, EACH, first, EACH)
+    assert (other.mean, other.n) == (-apart.mean, 120)
+
+
+def test_contrast_by_hand():
+    # Drawn are aa, ab, ba or bb; what a draw leaves out keeps its mean, so the contrast is always 3 - 1.
+    assert bootstrap_contrast([3, 1], [True, False], ["a", "b"]) == Interval(2, 2, 2, 2, 2)
+    assert isnan(bootstrap_contrast([3, 1], [True, True], ["a", "b"]).mean)
+    assert isnan(bootstrap_contrast([3, 1], [True, False], ["a", "a"]).low)
+    with pytest.raises(ValueError, match="one length"):
+        bootstrap_contrast([3, 1], [True], ["a", "b"])
+
+
+def test_contrast_of_parts_that_share_no_group_is_that_of_samples_apart():
+    part = EACH < 30
+    together = bootstrap_contrast(VALUES, part, EACH)
+    apart = bootstrap_apart(VALUES[part], EACH[part], VALUES[~part], EACH[~part])
+    assert together.mean == pytest.approx(apart.mean)
+    assert width(together) == pytest.approx(width(apart), rel=0.15)
+
+
+def test_what_a_group_adds_to_both_parts_leaves_the_contrast_alone():
+    groups, part = EACH // 2, EACH % 2 == 0
+    shift = np.random.default_rng(3).normal(0, 5, 30)[groups]
+    plain, shifted = (bootstrap_contrast(values, part, groups) for values in (VALUES, VALUES + shift))
+    assert (shifted.mean, shifted.low, shifted.high) == pytest.approx((plain.mean, plain.low, plain.high))
+    holes = np.where(EACH == 5, nan, VALUES)
+    assert bootstrap_contrast(holes, part, groups).n == 59

@@ -34,7 +34,8 @@ def make_cases(models=MODELS, images=40, seeds=(0,), confident=False):
                 truth, drawn = pair(number, model)
                 label = ("normal", "benign", "malignant", "benign")[number % 4]
                 keys = (f"image {number}", label, f"group {number // 3}", model, number % 2, seed)
-                row = dict(zip(KEYS, keys, strict=True)) | measure(drawn, truth, drawn * 0.9)
+                more = {"height": 40, "width": 50, "confidence": np.nan, "marks": np.nan}
+                row = dict(zip(KEYS, keys, strict=True)) | measure(drawn, truth, drawn * 0.9) | more
                 if confident:
                     row["confidence"] = 0.5 if np.isnan(row["dice"]) else row["dice"]
                 rows.append(row)

@@ -63,7 +63,7 @@ def test_thresholds_count_images():
 def test_seeds_show_their_spread():
     table = tables.seed_table({"a": {0: 0.7, 1: 0.8}, "b": {1: 0.6}})
     assert [cell.text for cell in table.rows[0][1]] == ["0.700", "0.800", "0.100", "0.071"]
-    assert [cell.text for cell in table.rows[1][1]] == ["–", "0.600", "0.000", "–"]
+    assert [cell.text for cell in table.rows[1][1]] == ["–", "0.600", "–", "–"]
 
 
 def test_confidence_sets_the_least_certain_aside():

@@ -3,24 +3,24 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from sonoseg import __version__, breakdown, checkpoint, report
+from sonoseg import __version__, breakdown, calibration, checkpoint, report
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
-from sonoseg.evaluation import Case, evaluate, read_cases, summarise, write_cases
-from sonoseg.files import write_json
+from sonoseg.evaluation import Case, read_cases
+from sonoseg.judging import CALIBRATION, CASES, Counts, counted, judge, of_run, sum_up, write_tables
 from sonoseg.models.catalogue import count_parameters, multiply_adds
-from sonoseg.training.config import Config, read_config
+from sonoseg.training.config import Config
 from sonoseg.training.loop import new_network
-from sonoseg.training.run import CONFIG, FOLDS, HISTORY, MODEL, Watch, scored, split, told_settings, train_run
+from sonoseg.training.run import FOLDS, HISTORY, MODEL, Watch, told_settings, train_run
 
-CASES, SUMMARY, REPORT, CELLS = "cases.csv", "summary.json", "report.html", "cells"
+REPORT, CELLS = "report.html", "cells"
 
 
 @dataclass(frozen=True)
@@ -61,44 +61,51 @@ def benchmark(plan: Plan, data: DataSet, out: Path, progress: Progress) -> dict[
     return assemble(plan, data, out)
 
 
-def run_cell(config: Config, data: DataSet, folder: Path, progress: Progress) -> None:
-    """Train and evaluate one cell, unless its cases stand already."""
+def run_cell(config: Config, data: DataSet, folder: Path, progress: Progress, copies_allowed: bool = False) -> None:
+    """Train and evaluate one cell, unless its cases stand already. copies_allowed: as of ``judging.judge``."""
     if (folder / CASES).exists():
         return
     train_run(config, data, folder, True, progress.watch)
-    cases = evaluate_run(folder, data, progress.evaluated)
-    write_json(folder / SUMMARY, summarise(cases))
-    write_cases(folder / CASES, cases)
-
-
-def evaluate_run(folder: Path, data: DataSet, progress: Callable[[int, int], None] | None = None) -> list[Case]:
-    """Measure a finished run: on the fold that it held out, or on all scored images of a set that it did not see.
-
-    Errors: ``UserError`` where the folder is no finished run, or an image was seen in training.
-    """
-    config, stored = read_config(folder / CONFIG), checkpoint.load(folder)
-    trained = stored.record["trained_on"]
-    samples = split(data, config.fold).test if trained["set"] == data.name and config.fold >= 0 else scored(data)
-    return evaluate(
-        stored.predictor(), data, samples, config.model, config.fold, config.seed, trained["digests"], progress
-    )
+    candidate = of_run(folder)
+    evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
+    counts = [counted(candidate, evaluation)]
+    write_tables(folder, evaluation.cases, counts, sum_up(evaluation.cases, counts))
 
 
 def assemble(plan: Plan, data: DataSet, out: Path) -> dict[str, Any]:
     """Write ``cases.csv``, ``summary.json`` and ``report.html`` of cells that stand; gives the summary."""
     cells = plan.cells
     cases = [case for config in cells for case in read_cases(cell_folder(out, config) / CASES)]
-    summary = summarise(cases) | _circumstances(plan, data)
+    counts = _counts(cells, out)
+    summary = sum_up(cases, counts) | _circumstances(plan, data)
+    histories = _histories(cells, out)
     for model, values in summary["models"].items():
-        config = next(config for config in cells if config.model == model)
+        config, *_ = of_model = [config for config in cells if config.model == model]
         network = new_network(replace(config, encoder_weights="none"))  # cells may have come without their weights
         values |= {"parameters": count_parameters(network), "multiply_adds": multiply_adds(network, config.size)}
+        values["train_seconds"] = train_seconds([histories[cell_name(config)] for config in of_model])
     folds.write(out / FOLDS, data.folds)
-    write_cases(out / CASES, cases)
-    write_json(out / SUMMARY, summary)
+    write_tables(out, cases, counts, summary)
     gallery = _gallery(plan, data, out, cases) if plan.pictures else []
-    report.write(out / REPORT, summary, cases, _histories(cells, out), gallery)
+    report.write(out / REPORT, summary, cases, histories, gallery)
     return summary
+
+
+def _counts(cells: Sequence[Config], out: Path) -> Counts:
+    """What the cells counted on the bands, of the models that have it of all their cells: earlier ones did not."""
+    tables = {config: cell_folder(out, config) / CALIBRATION for config in cells}
+    lacking = {config.model for config, table in tables.items() if not table.is_file()}
+    return [
+        entry for config, table in tables.items() if config.model not in lacking for entry in calibration.read(table)
+    ]
+
+
+def train_seconds(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
+    """Mean time that a run took, its resumes summed up; None where a history is older than the clock in it."""
+    lines = [line for history in histories for line in history]
+    if not lines or any("seconds" not in line for line in lines):
+        return None
+    return round(sum(line["seconds"] for line in lines) / len(histories), 1)
 
 
 def cell_name(config: Config) -> str:

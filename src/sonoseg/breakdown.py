@@ -177,15 +177,36 @@ def differences(scores: Scores) -> list[Difference]:
 
 
 def by_seed(cases: Iterable[Case]) -> dict[str, dict[int, float]]:
-    """Mean lesion Dice of each model and seed."""
-    values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """Mean lesion Dice of each model and seed, over the images that all seeds of the model were judged on."""
+    values: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for case in cases:
         if has_lesion(case):
-            values[case["model"]][case["seed"]].append(case["dice"])
-    return {
-        model: {seed: sum(dice) / len(dice) for seed, dice in sorted(of_model.items())}
-        for model, of_model in values.items()
-    }
+            values[case["model"]][case["seed"]][case["image"]].append(case["dice"])
+    found = {}
+    for model, of_model in values.items():
+        shared = set.intersection(*(set(of_seed) for of_seed in of_model.values()))
+        means = {
+            seed: [_average(dice) for image, dice in of_seed.items() if image in shared]
+            for seed, of_seed in sorted(of_model.items())
+        }
+        found[model] = {seed: _average(dice) for seed, dice in means.items() if dice}
+    return found
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart the seeds of a model are in mean Dice: standard deviation (n - 1) and range; NaN for one seed."""
+
+    deviation: float
+    range: float
+
+
+def seed_spread(of_model: Mapping[int, float]) -> Spread:
+    """Measure the spread of one model's entry of ``by_seed``."""
+    values = np.array(list(of_model.values()))
+    if len(values) < 2:
+        return Spread(math.nan, math.nan)
+    return Spread(float(values.std(ddof=1)), float(values.max() - values.min()))
 
 
 def pick(cases: Iterable[Case], each: int = 3) -> dict[str, list[str]]:
@@ -246,3 +267,12 @@ def risk_coverage(
     alike = np.bincount(levels, weights=scores) / np.bincount(levels) if len(scores) else scores
     kept = np.arange(1, len(scores) + 1)
     return kept / max(1, len(scores)), np.cumsum(alike[np.sort(levels)]) / kept
+
+
+def kept_dice(dice: NDArray[np.float64], confidence: NDArray[np.float64], share: float) -> float:
+    """Mean Dice when the least certain images are set aside and at least ``share`` of them is kept; NaN without any.
+
+    dice, confidence: as of ``risk_coverage``.
+    """
+    coverage, mean = risk_coverage(dice, confidence)
+    return float(mean[np.searchsorted(coverage, share - 1e-9)]) if len(mean) else math.nan

@@ -53,6 +53,11 @@ def _scores(record: Record) -> str:
         (f"normals drawn on, of {normal['images']}", _interval(normal["drawn"], 100, 0, " %")),
         ("false components per image", f"{scores['detection']['false_per_image']:.2f}"),
         (
+            f"lesion Dice of the most certain {scores['dice_of_most_certain']['share']:.0%}",
+            _mean(scores["dice_of_most_certain"]),
+        ),
+        ("expected calibration error around the outline", f"{scores['calibration_error']:.3f}"),
+        (
             "the published study's accuracy; nothing drawn",
             f"{scores['study_accuracy']:.1%}; {scores['nothing_study_accuracy']:.1%}",
         ),

@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonoseg.calibration import Reliability, count, nothing_counted
 from sonoseg.data.samples import DataSet, Sample, digest
 from sonoseg.errors import UserError
 from sonoseg.files import write_csv
+from sonoseg.images import Image
 from sonoseg.intervals import Interval, bootstrap_difference, bootstrap_mean
 from sonoseg.metrics import EMPTY_RULE, measure
-from sonoseg.predictor import Predictor
+from sonoseg.predictor import Prediction, Predictor
 
 KEYS = ("image", "label", "group", "model", "fold", "seed")
+SIZE = ("height", "width")
 MEASURES = tuple(measure(np.zeros((1, 1), bool), np.zeros((1, 1), bool)))
-COLUMNS = (*KEYS, *MEASURES)
-"""The columns of ``cases.csv``; a measure that is undefined is an empty field."""
+TOLD = ("confidence", "marks")
+COLUMNS = (*KEYS, *SIZE, *MEASURES, *TOLD)
+"""The columns of ``cases.csv``; a measure that is undefined is an empty field.
+
+height, width: of the image, in pixels. confidence: ``Prediction.confidence``. marks: 1 where marks are burnt into the
+image, 0 where not, empty where nobody looked. Tables of earlier versions lack these four.
+"""
 
 LESION_MEASURES = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd", "nsd_mm")
 ALL_MEASURES = ("accuracy", "study_accuracy")
@@ -31,6 +40,17 @@ NOTHING = "nothing drawn"
 BATCH = 16
 
 Case = dict[str, Any]
+
+HasMarks = Callable[[Image], bool]
+"""Image -> whether marks (calipers, text) are burnt into it."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What evaluating gives: a row for each image, in order, and its count of the bands around the outlines."""
+
+    cases: list[Case]
+    reliability: Reliability
 
 
 def evaluate(
@@ -42,19 +62,25 @@ def evaluate(
     seed: int,
     trained_on: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
-) -> list[Case]:
+    has_marks: HasMarks | None = None,
+) -> Evaluation:
     """Measure every sample at its own size, in order; a row each, with ``COLUMNS``.
 
-    trained_on: digests of the images that the network has seen. Errors: ``UserError`` where one of them is among the
-    samples, and those of ``Sample.read``.
+    trained_on: digests of the images that the network has seen. has_marks: tells whether marks are burnt into an image;
+    without it nobody looks. Errors: ``UserError`` where a seen image is among the samples, and those of
+    ``Sample.read``.
     """
     groups, seen = data.folds.groups, frozenset(trained_on)
     cases: list[Case] = []
+    reliability = nothing_counted()
 
-    def one(sample: Sample, prediction: Any, truth: NDArray[np.bool_]) -> Case:
+    def one(sample: Sample, prediction: Prediction, truth: NDArray[np.bool_]) -> tuple[Case, Reliability]:
         keys = (sample.name, sample.label, groups[sample.name], model, fold, seed)
+        size = dict(zip(SIZE, prediction.image.shape, strict=True))
         found = measure(prediction.mask, truth, prediction.probability, prediction.image.spacing)
-        return dict(zip(KEYS, keys, strict=True)) | found
+        marks = int(has_marks(prediction.image)) if has_marks else math.nan
+        told = {"confidence": prediction.confidence, "marks": marks}
+        return dict(zip(KEYS, keys, strict=True)) | size | found | told, count(prediction.probability, truth)
 
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(samples), BATCH):
@@ -63,10 +89,12 @@ def evaluate(
             for sample, (image, _) in zip(part, pairs, strict=True):
                 _refuse_seen(sample, digest(image) in seen)
             predictions = predictor.predict_batch([image for image, _ in pairs])
-            cases += pool.map(one, part, predictions, [truth for _, truth in pairs])
+            for case, counted in pool.map(one, part, predictions, [truth for _, truth in pairs]):
+                cases.append(case)
+                reliability += counted
             if progress:
                 progress(len(cases), len(samples))
-    return cases
+    return Evaluation(cases, reliability)
 
 
 def _refuse_seen(sample: Sample, seen: bool) -> None:
@@ -83,12 +111,17 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """Read what ``write_cases`` wrote. Errors: ``UserError`` for a file with other columns."""
+    """Read what ``write_cases`` wrote; the columns that an earlier version did not write are NaN.
+
+    Errors: ``UserError`` for a file that is missing or has other columns.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist", hint="`sonoseg benchmark` and `sonoseg evaluate` write such tables")
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        if not {*KEYS, *MEASURES} <= (given := set(reader.fieldnames or ())) <= {*COLUMNS}:
             raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
-        return [{name: _value(name, text) for name, text in row.items()} for row in reader]
+        return [{name: _value(name, row[name] if name in given else "") for name in COLUMNS} for row in reader]
 
 
 def summarise(cases: Sequence[Case]) -> dict[str, Any]:
@@ -98,7 +131,7 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
     are averaged per image first. The value is plain data; what is undefined is None.
     """
     models = list(dict.fromkeys(case["model"] for case in cases))
-    tables = {model: _by_image([case for case in cases if case["model"] == model]) for model in models}
+    tables = {model: average_by_image([case for case in cases if case["model"] == model]) for model in models}
     return {
         "empty_rule": EMPTY_RULE,
         "models": {model: _summary(rows) for model, rows in tables.items()},
@@ -107,12 +140,13 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _by_image(cases: Sequence[Case]) -> list[Case]:
+def average_by_image(cases: Sequence[Case]) -> list[Case]:
+    """One row for each image of one model: the mean over its seeds (and folds, where several judged it)."""
     by_name: dict[str, list[Case]] = {}
     for case in cases:
         by_name.setdefault(case["image"], []).append(case)
     return [
-        rows[0] if len(rows) == 1 else rows[0] | {m: _mean([row[m] for row in rows]) for m in MEASURES}
+        rows[0] if len(rows) == 1 else rows[0] | {m: _mean([row[m] for row in rows]) for m in (*MEASURES, "confidence")}
         for rows in by_name.values()
     ]
 
@@ -131,7 +165,7 @@ def _summary(rows: Sequence[Case]) -> dict[str, Any]:
         "lesion": {
             "images": len(lesion),
             **{measure_: _interval(lesion, measure_) for measure_ in LESION_MEASURES},
-            "dice_median": _number(float(np.median([row["dice"] for row in lesion]))) if lesion else None,
+            "dice_median": plain_number(float(np.median([row["dice"] for row in lesion]))) if lesion else None,
         },
         "normal": {
             "images": len(normal),
@@ -145,7 +179,7 @@ def _summary(rows: Sequence[Case]) -> dict[str, Any]:
             "false": false,
             "found_iou_50": sum(row["lesions_found_50"] for row in rows),
             "false_iou_50": sum(row["false_lesions_50"] for row in rows),
-            "false_per_image": _number(false / len(rows)) if rows else None,
+            "false_per_image": plain_number(false / len(rows)) if rows else None,
         },
     }
 
@@ -164,6 +198,7 @@ def _as_nothing(case: Case) -> Case:
     if lesion:
         silent |= dict.fromkeys(("dice", "iou", "sensitivity", "nsd"), 0.0)
         silent["nsd_mm"] = math.nan if math.isnan(case["nsd_mm"]) else 0.0
+        silent["hd95"] = math.hypot(case["height"], case["width"])
     return case | silent
 
 
@@ -175,18 +210,20 @@ def _difference(tables: dict[str, list[Case]], first: str, second: str) -> dict[
         [other[name]["dice"] for name in shared],
         [one[name]["group"] for name in shared],
     )
-    return {"first": first, "second": second, "measure": "dice", **_plain(interval)}
+    return {"first": first, "second": second, "measure": "dice", **plain(interval)}
 
 
 def _interval(rows: Sequence[Case], name: str) -> dict[str, Any]:
-    return _plain(bootstrap_mean([row[name] for row in rows], [row["group"] for row in rows]))
+    return plain(bootstrap_mean([row[name] for row in rows], [row["group"] for row in rows]))
 
 
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {name: _number(value) for name, value in vars(interval).items()}
+def plain(interval: Interval) -> dict[str, Any]:
+    """An interval as plain data."""
+    return {name: plain_number(value) for name, value in vars(interval).items()}
 
 
-def _number(value: float) -> float | None:
+def plain_number(value: float) -> float | None:
+    """A figure as plain data: six decimals, None for NaN."""
     return None if math.isnan(value) else round(value, 6)
 
 
@@ -200,7 +237,7 @@ def _value(name: str, text: str) -> Any:
     if name in ("image", "label", "group", "model"):
         return text
     number = float(text) if text else math.nan
-    return int(number) if name not in _FRACTIONS else number
+    return number if name in _FRACTIONS or math.isnan(number) else int(number)
 
 
-_FRACTIONS = (*LESION_MEASURES, *ALL_MEASURES)
+_FRACTIONS = (*LESION_MEASURES, *ALL_MEASURES, "confidence")

@@ -41,10 +41,8 @@ def bootstrap_mean(
         raise ValueError(f"values {numbers.shape} and groups {names.shape} must be two lists of one length")
     if resamples < 1 or not 0 < level < 1:
         raise ValueError(f"resamples must be positive and the level in (0, 1), not {resamples} and {level}")
-    defined = ~np.isnan(numbers)
-    unique, rows = np.unique(names[defined], return_inverse=True)
-    sums, sizes = np.bincount(rows, weights=numbers[defined]), np.bincount(rows)
-    n, count = int(defined.sum()), len(unique)
+    sums, sizes = _by_group(numbers, names)
+    n, count = int(sizes.sum()), len(sizes)
     mean = float(sums.sum() / n) if n else nan
     if count < 2:
         return Interval(mean, nan, nan, n, count)
@@ -66,6 +64,61 @@ def bootstrap_difference(
     if one.shape != other.shape:
         raise ValueError(f"first {one.shape} and second {other.shape} must be paired row by row")
     return bootstrap_mean(one - other, groups, resamples, seed, level)
+
+
+def bootstrap_apart(
+    first: ArrayLike,
+    first_groups: Sequence[Hashable] | NDArray[np.generic],
+    second: ArrayLike,
+    second_groups: Sequence[Hashable] | NDArray[np.generic],
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Mean of first - mean of second, of two samples that have nothing to do with each other: each is drawn by itself.
+
+    Everything else as ``bootstrap_mean``; n and groups are those of both together.
+    """
+    samples = [(first, first_groups, seed), (second, second_groups, seed + 1)]
+    one, other = (bootstrap_mean(values, groups, resamples, start, level) for values, groups, start in samples)
+    n, count, mean = one.n + other.n, one.groups + other.groups, one.mean - other.mean
+    if min(one.groups, other.groups) < 2:
+        return Interval(mean, nan, nan, n, count)
+    drawn = [_drawn_means(values, groups, resamples, start) for values, groups, start in samples]
+    low, high = np.quantile(drawn[0] - drawn[1], [(1 - level) / 2, (1 + level) / 2])
+    return Interval(mean, float(low), float(high), n, count)
+
+
+def bootstrap_contrast(
+    values: ArrayLike,
+    part: ArrayLike,
+    groups: Sequence[Hashable] | NDArray[np.generic],
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Mean of the values in a part, ``bool (n,)``, - mean of the others; each draw of whole groups serves both.
+
+    A draw that leaves one of the two empty has that one's own mean. NaN without two groups, or where one is empty.
+    Everything else as ``bootstrap_mean``.
+    """
+    numbers, inside, names = np.asarray(values, dtype=np.float64), np.asarray(part, dtype=bool), np.asarray(groups)
+    if not numbers.shape == inside.shape == names.shape:
+        raise ValueError(f"values {numbers.shape}, part {inside.shape} and groups {names.shape} must be of one length")
+    columns = np.stack([np.where(inside, numbers, nan), np.where(inside, nan, numbers)], axis=1)
+    unique, rows = np.unique(names[~np.isnan(numbers)], return_inverse=True)
+    sums, sizes = (np.zeros((len(unique), 2)) for _ in range(2))
+    defined = columns[~np.isnan(numbers)]
+    np.add.at(sums, rows, np.nan_to_num(defined))
+    np.add.at(sizes, rows, ~np.isnan(defined))
+    n = sizes.sum(axis=0)
+    means = np.divide(sums.sum(axis=0), n, out=np.full(2, nan), where=n > 0)
+    mean = float(means[0] - means[1])
+    if len(unique) < 2 or np.isnan(mean):
+        return Interval(mean, nan, nan, int(n.sum()), len(unique))
+    drawn = _resampled_columns(sums, sizes, means, resamples, np.random.default_rng(seed))
+    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return Interval(mean, float(low), float(high), int(n.sum()), len(unique))
 
 
 def bootstrap_simultaneous(
@@ -103,6 +156,22 @@ def bootstrap_simultaneous(
         Interval(float(mean), float(low), float(high), int(size), int(count))
         for mean, (low, high), size, count in zip(means, bounds, n, counts, strict=True)
     ]
+
+
+def _by_group(
+    numbers: NDArray[np.float64], names: NDArray[np.generic]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sum and number of the defined values of each group, groups in order of their names."""
+    defined = ~np.isnan(numbers)
+    _, rows = np.unique(names[defined], return_inverse=True)
+    return np.bincount(rows, weights=numbers[defined]).astype(np.float64), np.bincount(rows).astype(np.int64)
+
+
+def _drawn_means(
+    values: ArrayLike, groups: Sequence[Hashable] | NDArray[np.generic], resamples: int, seed: int
+) -> NDArray[np.float64]:
+    sums, sizes = _by_group(np.asarray(values, dtype=np.float64), np.asarray(groups))
+    return _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
 
 
 def _resampled_columns(

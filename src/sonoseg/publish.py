@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from sonoseg import checkpoint
-from sonoseg.benchmark import CASES, CELLS, SUMMARY
+from sonoseg import judging
+from sonoseg.benchmark import CELLS
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.evaluation import Case, evaluate, summarise, write_cases
+from sonoseg.evaluation import Case, Evaluation, summarise
 from sonoseg.export import export
-from sonoseg.files import write_csv, write_json
+from sonoseg.files import write_csv
+from sonoseg.judging import Candidate
 from sonoseg.lesions import components
-from sonoseg.predictor import Predictor
 from sonoseg.training.config import Config, read_config
-from sonoseg.training.run import CONFIG, split
+from sonoseg.training.run import CONFIG
 
 SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
 """Shares of the image's area that are tried as the smallest lesion."""
@@ -58,16 +58,17 @@ def publish(
     a probability from torch. Errors: ``UserError`` where a fold is missing or was trained by another recipe.
     """
     config = read_config(final / CONFIG)
-    cells = _cells(config, cross_validation, data)
-    trials = [
-        trial for fold, cell in cells.items() for trial in _try(checkpoint.load(cell).predictor(), data, fold, progress)
-    ]
-    shares = {fold: SHARES[_choose([trial for trial in trials if trial.fold != fold])] for fold in cells}
-    cases = [case for fold, cell in cells.items() for case in _judge(cell, data, fold, shares[fold], progress)]
-    summary = summarise(cases)
+    candidates = [judging.of_run(cell) for cell in _cells(config, cross_validation, data)]
+    trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
+    shares = {
+        fold: SHARES[_choose([trial for trial in trials if trial.fold != fold])] for fold in range(data.folds.count)
+    }
+    judged = [_judge(candidate, shares[candidate.fold], data, progress) for candidate in candidates]
+    cases = [case for evaluation in judged for case in evaluation.cases]
+    counts = [judging.counted(*pair) for pair in zip(candidates, judged, strict=True)]
+    summary = judging.sum_up(cases, counts)
     tried = _tried(trials)
-    write_cases(results / CASES, cases)
-    write_json(results / SUMMARY, summary)
+    judging.write_tables(results, cases, counts, summary)
     write_csv(results / SPECKS, ("share", "dice", "drawn"), tried)
     specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): share for fold, share in shares.items()}}
     extra = {
@@ -89,8 +90,8 @@ def encoder_origin(weights: str) -> dict[str, str]:
     return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16], **told}
 
 
-def _cells(config: Config, folder: Path, data: DataSet) -> dict[int, Path]:
-    """The folder of the cell of each fold, trained by the recipe of ``config``."""
+def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:
+    """The folders of the cells of all folds in their order, trained by the recipe of ``config``."""
     if config.fold >= 0:
         raise UserError(
             f"the network to publish held out fold {config.fold}; one trained on all is needed", hint="--fold -1"
@@ -105,15 +106,15 @@ def _cells(config: Config, folder: Path, data: DataSet) -> dict[int, Path]:
             f"{folder} has no cell of this recipe for fold {', '.join(missing)} of {data.name}",
             hint="train them: sonoseg benchmark with the same settings and --folds all",
         )
-    return dict(sorted(found.items()))
+    return [found[fold] for fold in sorted(found)]
 
 
-def _try(predictor: Predictor, data: DataSet, fold: int, progress: Callable[[int, int], None] | None) -> list[Trial]:
-    samples = split(data, fold).test
+def _try(candidate: Candidate, data: DataSet, progress: Callable[[int, int], None] | None) -> list[Trial]:
+    samples = judging.chosen(candidate, data)
     trials = []
     for sample in samples:
         image, truth = sample.read()
-        trials.append(Trial(fold, *scores_by_share(predictor.predict(image).mask, truth)))
+        trials.append(Trial(candidate.fold, *scores_by_share(candidate.predictor.predict(image).mask, truth)))
         if progress:
             progress(len(trials), len(samples))
     return trials
@@ -152,12 +153,10 @@ def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
 
 
 def _judge(
-    cell: Path, data: DataSet, fold: int, share: float, progress: Callable[[int, int], None] | None
-) -> list[Case]:
-    config, stored = read_config(cell / CONFIG), checkpoint.load(cell)
-    predictor = replace(stored.predictor(), smallest_lesion=share)
-    seen = stored.record["trained_on"]["digests"]
-    return evaluate(predictor, data, split(data, fold).test, config.model, fold, config.seed, seen, progress)
+    candidate: Candidate, share: float, data: DataSet, progress: Callable[[int, int], None] | None
+) -> Evaluation:
+    predictor = replace(candidate.predictor, smallest_lesion=share)
+    return judging.judge(replace(candidate, predictor=predictor), data, progress)
 
 
 def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
@@ -174,6 +173,8 @@ def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) ->
         "folds": data.folds.count,
         "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
         **{key: found[key] for key in ("lesion", "normal", "detection")},
+        "calibration_error": summary["calibration"][model]["ece"],
+        "dice_of_most_certain": found["dice_of_most_certain"],
         "study_accuracy": found["all"]["study_accuracy"]["mean"],
         "nothing_study_accuracy": summary["nothing"]["all"]["study_accuracy"]["mean"],
         "dice_by_fold": {str(fold): dice("fold", fold) for fold in found["folds"]},

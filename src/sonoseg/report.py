@@ -110,7 +110,13 @@ def page(
 
 def finding(summary: Mapping[str, Any], differences: Sequence[Difference]) -> list[str]:
     """Sum up in a few sentences. summary: the content of ``summary.json``; differences: of all pairs of models."""
-    return [*_on_lesions(summary), *_on_differences(differences), *_on_normals(summary), *_on_the_study(summary)]
+    return [
+        *_on_lesions(summary),
+        *_on_differences(differences),
+        *_on_normals(summary),
+        *_on_confidence(summary),
+        *_on_the_study(summary),
+    ]
 
 
 def _on_lesions(summary: Mapping[str, Any]) -> list[str]:
@@ -166,6 +172,21 @@ def _on_normals(summary: Mapping[str, Any]) -> list[str]:
         return [f"It draws something on {high} of the {images} images without a lesion."]
     each = high if high.startswith(f"{low}\u00a0") else f"{low} to {high}"
     return [f"The models draw something on {each} of the {images} images without a lesion."]
+
+
+def _on_confidence(summary: Mapping[str, Any]) -> list[str]:
+    entries = {name: entry for name, entry in summary["models"].items() if entry.get("dice_of_most_certain")}
+    known = {name: entry for name, entry in entries.items() if entry["dice_of_most_certain"]["mean"] is not None}
+    if not known:
+        return []
+    name = max(known, key=lambda each: known[each]["dice_of_most_certain"]["mean"])
+    kept, mean = known[name]["dice_of_most_certain"], known[name]["lesion"]["dice"]["mean"]
+    aside = percent(1 - kept["share"], 0)
+    whose = "" if len(summary["models"]) == 1 else f" of {name}"
+    return [
+        f"With the {aside} of the images set aside on which it is least certain, the mean Dice{whose} is "
+        f"{number(kept['mean'])} instead of {number(mean)}."
+    ]
 
 
 def _on_the_study(summary: Mapping[str, Any]) -> list[str]:
@@ -332,7 +353,8 @@ def _calibration(found: Mapping[str, Mapping[str, Any]], models: Sequence[str]) 
         series += [Series(model, colour, x, y), Series("", colour, x, y, dots=True)]
     x_axis, y_axis = _share_axis("probability that the model gives"), _share_axis("Share that is lesion")
     chart = charts.plot("", x_axis, y_axis, series, "Share of pixels that are lesion against the model's probability")
-    return {"chart": chart, "table": tables.calibration_table(found)}
+    band = next((each["band"] for each in found.values() if "band" in each), "")
+    return {"chart": chart, "table": tables.calibration_table(found), "band": band}
 
 
 def _gallery(

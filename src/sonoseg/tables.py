@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sonoseg.breakdown import Difference, Scores, Stratum, risk_coverage
+from sonoseg.breakdown import Difference, Scores, Stratum, kept_dice, seed_spread
 from sonoseg.evaluation import NOTHING
 from sonoseg.intervals import Interval
 from sonoseg.metrics import TOLERANCE_MM, TOLERANCE_PIXELS
@@ -135,7 +135,7 @@ def normal_table(summary: Mapping[str, Any]) -> Table:
         Cell("Pixel accuracy", "all images"),
         Cell("Parameters"),
         Cell("Multiply-adds", "per image"),
-        Cell("Training time"),
+        Cell("Training time", "of one run"),
     )
 
     def row(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
@@ -225,11 +225,9 @@ def seed_table(found: Mapping[str, Mapping[int, float]]) -> Table:
     heads = (Cell("Model"), *(Cell(f"seed {seed}") for seed in seeds), Cell("Range"), Cell("Standard deviation"))
 
     def row(of_model: Mapping[int, float]) -> tuple[Cell, ...]:
-        values = np.array(list(of_model.values()))
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-        spread = float(values.max() - values.min())
+        spread = seed_spread(of_model)
         means = (Cell(number(of_model.get(seed))) for seed in seeds)
-        return (*means, Cell(number(spread)), Cell(number(deviation)))
+        return (*means, Cell(number(spread.range)), Cell(number(spread.deviation)))
 
     return Table("Mean lesion Dice by seed", heads, tuple((model, row(of)) for model, of in found.items()))
 
@@ -240,10 +238,8 @@ def confidence_table(scores: Scores) -> Table:
     heads = (Cell("Model"), *(Cell("all" if share == 1 else f"most certain {100 * share:.0f} %") for share in shares))
 
     def row(index: int) -> tuple[Cell, ...]:
-        coverage, mean = risk_coverage(scores.dice[:, index], scores.confidence[:, index])
-        if not len(mean):
-            return (Cell(MISSING),) * len(shares)
-        return tuple(Cell(number(float(mean[np.searchsorted(coverage, share - 1e-9)]))) for share in shares)
+        columns = scores.dice[:, index], scores.confidence[:, index]
+        return tuple(Cell(number(kept_dice(*columns, share))) for share in shares)
 
     rows = tuple((model, row(index)) for index, model in enumerate(scores.models))
     return Table("Mean lesion Dice of the images that are kept", heads, rows)

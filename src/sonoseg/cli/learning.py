@@ -12,6 +12,7 @@ from sonoseg.errors import UserError
 
 if TYPE_CHECKING:
     from sonoseg.benchmark import Progress
+    from sonoseg.evaluation import Case
 
 Data = Annotated[
     str,
@@ -127,25 +128,58 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, or a benchmark's for another set; or a model: default, FILE.onnx."),
+    ],
     data: Data = "phantom",
-    out: Annotated[Path | None, typer.Option(help="Folder for the tables; the run's own if left out.")] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Table of the figures at home, or its folder; the run's own if left out."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the tables; if left out the run's own, or RUN/on-SET for another set."),
+    ] = None,
 ) -> None:
-    """Measure a run: on the fold that it held out, or on the whole of another set."""
+    """Measure a run: on the fold that it held out, or on the whole of another set, with the drop from home."""
     need_training()
-    from sonoseg.benchmark import CASES, SUMMARY, evaluate_run
+    from sonoseg import judging
     from sonoseg.data.sources import open_set
-    from sonoseg.evaluation import summarise, write_cases
-    from sonoseg.files import write_json
+    from sonoseg.external import runs_in
 
     opened = open_set(data)
-    cases = evaluate_run(run, opened, _progress().evaluated)
-    summary = summarise(cases)
-    folder = out or run
-    write_cases(folder / CASES, cases)
-    write_json(folder / SUMMARY, summary)
+    runs = runs_in(run) if run.is_dir() else []
+    candidates = [judging.of_run(folder) for folder in runs] or [judging.of_model(run)]
+    abroad = not all(judging.at_home(candidate, opened) for candidate in candidates)
+    if not abroad and len(runs) > 1:
+        raise UserError(f"{run} holds {len(runs)} runs that were judged at home", hint=f"see {run / 'summary.json'}")
+    folder = out or (Path(f"{run.stem}-on-{opened.name}") if not runs else run / f"on-{opened.name}" if abroad else run)
+    cases, counts = [], []
+    for candidate in candidates:
+        evaluation = judging.judge(candidate, opened, _progress().evaluated)
+        cases += evaluation.cases
+        counts.append(judging.counted(candidate, evaluation))
+    summary = judging.sum_up(cases, counts)
+    if abroad:
+        summary |= _abroad(cases, candidates[0].trained_on["set"], opened.name, home or run, home is not None)
+    judging.write_tables(folder, cases, counts, summary)
     _table(summary)
-    typer.echo(f"tables: {folder / CASES}, {folder / SUMMARY}")
+    typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
+
+
+def _abroad(cases: "list[Case]", trained: str, judged: str, where: Path, wanted: bool) -> dict[str, Any]:
+    """The part of a summary that compares with home; says so. wanted: whether a table that lacks is an error."""
+    from sonoseg import external
+
+    found = {}
+    if wanted or (where / "cases.csv").is_file():
+        found = external.drops(external.home_cases(where), cases)
+    for sentence in external.sentences(found, trained, judged):
+        typer.echo(sentence)
+    if not found:
+        typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
+    return {"external": {"trained_on": trained, "judged_on": judged, "models": found}}
 
 
 def models(

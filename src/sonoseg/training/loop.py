@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,8 @@ LARGEST_GRADIENT = 1.0
 VALIDATION_BATCH = 16
 
 Epoch = dict[str, float]
-"""One line of ``history.jsonl``: epoch, loss, learning_rate; validation_dice where a validation part was cut off."""
+"""One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took; validation_dice where a validation
+part was cut off."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,11 @@ def _train(fabric: Fabric, run: Run) -> None:
         history = _restore(run, network, optimizer, average)
 
     for epoch in range(len(history), config.epochs):
+        began = time.perf_counter()
         line = _train_epoch(fabric, run, model, optimizer, average, epoch)
         if run.validation is not None:
             line["validation_dice"] = validate(average.module, run.validation, fabric.device)
+        line["seconds"] = round(time.perf_counter() - began, 3)
         history.append(line)
         if fabric.is_global_zero:
             _write_state(run, network, optimizer, average, history)
