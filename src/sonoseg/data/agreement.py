@@ -12,8 +12,9 @@ def agreement(
     """Dice of two masks, ``bool (H, W)``, of images, ``uint8 (H, W)``, that may be copies of any crop and size.
 
     The second image is registered on the first, its mask is carried into the first one's frame, and the two are
-    compared there, where both images are: 0 to 1. Images reduced by ``copies.small`` give the same. None where the images are no copies (``COPY_SCORE``), and where
-    neither mask has anything in the common part, as two empty masks say nothing about outlines.
+    compared there, where both images are: 0 to 1. Images reduced by ``copies.small`` give the same. None where the
+    images are no copies (``COPY_SCORE``), and where neither mask has anything in the common part, as two empty masks
+    say nothing about outlines.
     Errors: ``ValueError`` for a mask of another size than its image.
     """
     first, second = small(image_a), small(image_b)

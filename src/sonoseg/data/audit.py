@@ -171,8 +171,8 @@ def measure(data: DataSet, keep: Keep | None = None, progress: Progress | None =
 
 
 def rows(audit: Audit) -> Iterator[dict[str, Any]]:
-    """Rows of ``audit.csv``, in the order of the set; those that could not be read have a ``problem`` and little else."""
-    looks, failed = ({each.name: each for each in part} for part in (audit.looks, audit.failures))
+    """Rows of ``audit.csv`` in the order of the set; an image that could not be read has a ``problem`` and little else."""
+    looks, failed = {each.name: each for each in audit.looks}, {each.name: each.message for each in audit.failures}
     sizes, dice, copies = Counter(audit.groups.values()), audit.dice(), audit.copies()
     own = {row.image: row for row in audit.data.folds.rows}
     for sample in audit.data.samples:
@@ -180,7 +180,7 @@ def rows(audit: Audit) -> Iterator[dict[str, Any]]:
         told = {"own_group": row.group, "own_fold": "" if row.fold is None else row.fold}
         known = {"image": sample.name, "label": sample.label} | told
         if sample.name in failed:
-            yield dict.fromkeys(COLUMNS, "") | known | {"problem": failed[sample.name].message}
+            yield dict.fromkeys(COLUMNS, "") | known | {"problem": failed[sample.name]}
             continue
         name = audit.groups[sample.name]
         together = {
