@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sonoseg import __version__, charts
 from sonoseg.audit_findings import FINDINGS
@@ -105,10 +105,10 @@ def page(audit: Audit, command: str) -> str:
 _RULES = {
     "Copies": f"Found from the pixels: median correlation of tiles after registration, {COPY_SCORE} or more; pairs are "
     "closed into groups. Other views of one lesion are no copies, and a group is not a patient.",
-    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group. Pairs where one "
-    "mask is empty are conflicts of labels, and are left out of the mean.",
-    "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is a "
-    "smaller one. A hole is background that the mask encloses, touching by side.",
+    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group. Pairs where "
+    "one mask is empty are conflicts of labels, and are left out of the mean.",
+    "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is "
+    "a smaller one. A hole is background that the mask encloses, touching by side.",
     "Border": "A mask touches the border with a pixel in the first or last row or column.",
     "Marks": "The strongest bright line narrower than 7 pixels, upright for 6, stands out from both its sides by "
     f"{MARK_SCORE} of 255 or more, below the top 6 % of the picture.".replace(" %", "\u00a0%"),
@@ -241,17 +241,16 @@ def _agreement(audit: Audit) -> dict[str, Any] | None:
     y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
     series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
     chart = charts.plot("", Axis("Dice", 0, 1, _TENTHS), y, series, "Share of pairs of copies that reach a Dice")
-    low, high = np.quantile(dice, (0.25, 0.75))
     table = Table(
         "Dice of two outlines of one scan",
         (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
-        ((str(noise.n), (Cell(str(noise.groups)), estimate(noise), _with_span(np.median(dice), low, high, 3))),),
+        ((str(noise.n), (Cell(str(noise.groups)), estimate(noise), _quartiles(dice, 3))),),
     )
-    empty = sum(each.one_empty for each in audit.comparisons)
+    pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
     note = (
-        f"{len(audit.comparisons)} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
+        f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
+        f"{pairs - empty - noise.n} where both are, or where the pair could not be laid over each other."
     )
-    note += f"{len(audit.comparisons) - empty - noise.n} where both are, or where the pair could not be laid over each other."
     return {"chart": chart, "table": table, "note": note}
 
 
@@ -271,8 +270,8 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         words.append(f"It keeps all {len(copies.groups)} groups of copies together.")
     else:
         words.append(
-            f"It parts {len(parted)} of the {len(copies.groups)} groups of copies, and {len(leaking)} of these lie in more "
-            "than one of its folds: with these folds, copies of test images are trained on."
+            f"It parts {len(parted)} of the {len(copies.groups)} groups of copies, and {len(leaking)} of these lie in "
+            "more than one of its folds: with these folds, copies of test images are trained on."
         )
     members: dict[str, set[str]] = {}
     for look in audit.looks:
@@ -311,7 +310,7 @@ def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
             Cell(str(len({audit.groups[look.name] for look in looks}))),
             Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
             Cell(str(sum(look.coloured for look in looks))),
-            _with_span(*np.quantile(shares, (0.5, 0.25, 0.75)), 1) if shares else Cell("–"),
+            _quartiles(shares, 1) if shares else Cell("–"),
             Cell(str(sum(look.lesions > 1 for look in looks))),
             Cell(str(sum(look.empty for look in looks))),
             _range(heights),
@@ -327,6 +326,11 @@ def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
     by_label = _by_label(audit, labels)
     parts = {**by_label, **({"all": audit.looks} if len(labels) > 1 else {})}
     return Table("Images of each class", heads, tuple((name, row(looks)) for name, looks in parts.items()))
+
+
+def _quartiles(values: ArrayLike, digits: int) -> Cell:
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    return _with_span(middle, low, high, digits)
 
 
 def _range(values: Sequence[int]) -> Cell:
@@ -350,10 +354,10 @@ def _size_charts(audit: Audit, labels: Sequence[str]) -> list[Markup]:
         ]
         drawn.append(charts.plot("Size of the lesions", x, y, lines, "Share of lesions up to a size, for each class"))
     sides = [[look.shape[axis] for look in audit.looks] for axis in (1, 0)]
-    axes = [charts.linear_axis(name, 0, max(side)) for name, side in zip(("width", "Height"), sides, strict=True)]
+    x, y = (charts.linear_axis(name, 0, max(side)) for name, side in zip(("width", "Height"), sides, strict=True))
     dots = [
         Series(label, colour, [look.shape[1] for look in looks], [look.shape[0] for look in looks], dots=True)
         for colour, (label, looks) in enumerate(by_label.items(), 1)
     ]
-    drawn.append(charts.plot("Size of the images, in pixels", *axes, dots, "Height against width of each image"))
+    drawn.append(charts.plot("Size of the images, in pixels", x, y, dots, "Height against width of each image"))
     return drawn

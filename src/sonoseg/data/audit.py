@@ -171,7 +171,7 @@ def measure(data: DataSet, keep: Keep | None = None, progress: Progress | None =
 
 
 def rows(audit: Audit) -> Iterator[dict[str, Any]]:
-    """Rows of ``audit.csv`` in the order of the set; an image that could not be read has a ``problem`` and little else."""
+    """Rows of ``audit.csv`` in the order of the set; one that could not be read has a ``problem`` and little else."""
     looks, failed = {each.name: each for each in audit.looks}, {each.name: each.message for each in audit.failures}
     sizes, dice, copies = Counter(audit.groups.values()), audit.dice(), audit.copies()
     own = {row.image: row for row in audit.data.folds.rows}
