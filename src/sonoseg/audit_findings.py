@@ -11,14 +11,14 @@ NORMAL = "normal"
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. expected: no fault."""
+    """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. note: stands below a picture."""
 
     key: str
     title: str
     test: Callable[[Look], bool]
     meaning: str
     advice: str
-    expected: bool = False
+    note: Callable[[Look], str] = lambda _look: ""
 
     def among(self, looks: Iterable[Look]) -> list[Look]:
         """The images that have it, in their order."""
@@ -54,7 +54,7 @@ FINDINGS = (
         "The image comes with more than one mask file, one for each lesion. A reader that takes the first file alone "
         "loses the others.",
         "Unite them, as Sonoseg does.",
-        expected=True,
+        lambda look: f"{look.masks} masks",
     ),
     Finding(
         "lesions",
@@ -62,7 +62,7 @@ FINDINGS = (
         lambda look: look.lesions > 1,
         f"The mask has two or more parts of {LESION_PIXELS} pixels or more that do not touch.",
         "Count lesions as well as pixels: Dice hardly notices that a small one was missed.",
-        expected=True,
+        lambda look: f"{look.lesions} lesions",
     ),
     Finding(
         "specks",
@@ -71,6 +71,7 @@ FINDINGS = (
         f"Parts of fewer than {LESION_PIXELS} pixels, beside the lesion: slips of the pen, not lesions.",
         f"Drop parts below {LESION_PIXELS} pixels before lesions or distances are counted. One speck far away makes "
         "the Hausdorff distance meaningless.",
+        lambda look: f"{look.specks} speck{'s' if look.specks > 1 else ''}",
     ),
     Finding(
         "holes",
@@ -79,6 +80,7 @@ FINDINGS = (
         "The mask encloses background. Outlines that a person drew were not filled to the last pixel, or a lesion was "
         "left out on purpose in the middle.",
         "Fill those of a few pixels; look at the large ones.",
+        lambda look: f"{look.holes} hole{'s' if look.holes > 1 else ''}",
     ),
     Finding(
         "border",
@@ -86,7 +88,6 @@ FINDINGS = (
         lambda look: look.touches_border,
         "The lesion is cut off by the picture, so that its true size is unknown.",
         "Keep them for training. Leave them out where sizes are judged.",
-        expected=True,
     ),
     Finding(
         "marks",

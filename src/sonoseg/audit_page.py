@@ -296,7 +296,7 @@ def _marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
         found = bootstrap_mean([float(look.marked) for look in looks], [audit.groups[look.name] for look in looks])
         text = f"{percent(found.mean, 0)} of {len(looks)}"
         estimates.append(Estimate(label, colour, found.mean, found.low, found.high, text))
-    axis = Axis("", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
+    axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
     alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
     return charts.intervals("Images with burnt-in marks, 95\u00a0% interval", axis, estimates, alt)
 
@@ -329,7 +329,7 @@ def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
 
 
 def _quartiles(values: ArrayLike, digits: int) -> Cell:
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    low, middle, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75))
     return _with_span(middle, low, high, digits)
 
 
