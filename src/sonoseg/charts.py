@@ -160,10 +160,10 @@ def _interval(row: Estimate, at: Callable[[float], float], level: float) -> str:
     return f'<g class="estimate c{row.colour}">{"".join(lines)}{mark}</g>'
 
 
-def scan(pixels: NDArray[np.uint8]) -> str:
-    """Encode ``uint8 (H, W)`` as the data URI of a JPEG, no larger than ``PICTURE_SIDE``."""
+def scan(pixels: NDArray[np.uint8], side: int = PICTURE_SIDE) -> str:
+    """Encode ``uint8 (H, W)`` as the data URI of a JPEG, no larger than ``side`` pixels."""
     picture = PIL.Image.fromarray(pixels)
-    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), PIL.Image.Resampling.LANCZOS)
+    picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=82, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

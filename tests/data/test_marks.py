@@ -38,9 +38,9 @@ def test_no_phantom_without_marks_is_flagged_and_large_marks_are_seen(phantoms) 
 
 def test_a_cross_or_text_drawn_on_a_clean_phantom_is_seen(phantoms) -> None:
     for drawing in [drawing for drawing in phantoms if not drawing.marked][:6]:
-        height, width = drawing.pixels.shape
-        assert marks(Image(crossed(drawing.pixels, height - 30, width // 2)))
-        assert marks(Image(written(drawing.pixels, "LT AXILLA", (width // 4, height - 40))))
+        dark, (height, width) = drawing.pixels // 2, drawing.pixels.shape
+        assert marks(Image(crossed(dark, height - 30, width // 2)))
+        assert marks(Image(written(dark, "LT AXILLA", (width // 4, height - 40))))
 
 
 def test_bright_layers_edges_and_broad_echoes_are_tissue() -> None:

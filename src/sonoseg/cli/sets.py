@@ -1,14 +1,50 @@
-"""Commands about sets of images: data folds, list, get, convert."""
+"""Commands about sets of images: data audit, folds, list, get, convert."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+<<<<<<< HEAD
 from sonoseg.cli.parts import need_data, stoppable
+=======
+from sonoseg.cli.parts import need, stoppable
+>>>>>>> audit
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
+
+
+@app.command("audit")
+def audit(
+    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page and the table; an earlier audit is replaced.")] = Path(
+        "audit"
+    ),
+) -> None:
+    """Say what is the matter with a set: copies, odd masks, burnt-in marks, sizes; a page with pictures and a table."""
+    need("train", "jinja2")
+    from sonoseg import audit_page
+    from sonoseg.data.audit import measure
+    from sonoseg.data.sources import open_set
+    from sonoseg.progress import Bar
+
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; a folder is needed for the audit", hint="give another --out")
+    bars: dict[str, Bar] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        bars.setdefault(stage, Bar(stage)).step(done, total)
+
+    with stoppable("start it again; nothing was written"):
+        found = measure(open_set(source), audit_page.thumbnail, progress)
+        written = audit_page.write(out, found, shlex.join(["sonoseg", *sys.argv[1:]]))
+    for failure in found.failures:
+        typer.echo(f"{failure.name}: {failure.message}", err=True)
+    for path in written:
+        typer.echo(f"written: {path}")
 
 
 @app.command("folds")

@@ -64,7 +64,7 @@ def _read_class(folder: Path, label: str) -> list[Sample]:
     for name in numbers.keys() - masks.keys():
         raise UserError(f"{folder / name}.png has no mask {name}_mask.png", hint="restore it from the release")
     return [
-        Sample(name, label, partial(read_pair, folder / f"{name}.png", tuple(masks[name])))
+        Sample(name, label, partial(read_pair, folder / f"{name}.png", tuple(masks[name])), len(masks[name]))
         for name in sorted(numbers, key=numbers.__getitem__)
     ]
 

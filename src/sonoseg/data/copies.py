@@ -27,6 +27,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
 COPY_SCORE = 0.63
@@ -56,6 +57,17 @@ _TEXTURE = 0.1
 _LEAST_TILES = 6
 
 
+@dataclass(frozen=True, eq=False)
+class Small:
+    """An image as it is compared: ``uint8 (h, w)`` of about 128 x 128 pixels, and the (H, W) that it had.
+
+    Who compares a set more than once keeps these, 16 KB each, instead of reading it again.
+    """
+
+    pixels: Pixels
+    shape: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two images that are copies of each other; names in natural order, score up to 1."""
@@ -83,26 +95,36 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)), name
 
 
+def small(image: Pixels | Small) -> Small:
+    """Reduce an image, ``uint8 (H, W)``; one that was reduced stays as it is."""
+    if isinstance(image, Small):
+        return image
+    height, width = image.shape
+    return Small(_reduced(image, _SIDE), (height, width))
+
+
 def find_pairs(
-    images: Mapping[str, NDArray[np.uint8]] | Iterable[tuple[str, NDArray[np.uint8]]],
+    images: Mapping[str, Pixels | Small] | Iterable[tuple[str, Pixels | Small]],
     progress: Progress | None = None,
     least: float = COPY_SCORE,
 ) -> list[Pair]:
     """Find all pairs that score ``least`` or more among named images, ``uint8 (H, W)``, read once, one at a time.
 
+    What was reduced by ``small`` gives the same pairs.
+
     progress: called with (steps done, steps in all): one for an image read, one for an image compared; "in all" is 0
     while the number of images is not known. Pairs come in natural order. Errors: ``ValueError`` for a name given twice.
     """
     report = progress or (lambda _done, _all: None)
-    small: dict[str, NDArray[np.uint8]] = {}
+    reduced: dict[str, Pixels] = {}
     expected = length_hint(images)
     for name, pixels in images.items() if isinstance(images, Mapping) else images:
-        if name in small:
+        if name in reduced:
             raise ValueError(f"{name!r} is named twice")
-        small[name] = _reduced(pixels, _SIDE)
-        report(len(small), 2 * expected)
-    names = sorted(small, key=natural_key)
-    ordered = [small[name] for name in names]
+        reduced[name] = small(pixels).pixels
+        report(len(reduced), 2 * expected)
+    names = sorted(reduced, key=natural_key)
+    ordered = [reduced[name] for name in names]
     pairs = []
     for second, partners in enumerate(_candidates(ordered)):
         spectra = [_spectrum(ordered[second], scale) for scale in _SCALES] if partners else []
@@ -132,12 +154,12 @@ def group(names: Iterable[str], pairs: Iterable[Pair]) -> dict[str, str]:
     return {name: root(name) for name in parent}
 
 
-def register(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Registration:
-    """Lay a second image, ``uint8 (H, W)``, over a first one of any other size."""
-    small_first, small_second = _reduced(first, _SIDE), _reduced(second, _SIDE)
-    laid = _lay(small_first, small_second, [_spectrum(small_second, scale) for scale in _SCALES])
-    unit_first = [full / small for full, small in zip(first.shape, small_first.shape, strict=True)]
-    unit_second = [full / small for full, small in zip(second.shape, small_second.shape, strict=True)]
+def register(first: Pixels | Small, second: Pixels | Small) -> Registration:
+    """Lay a second image, ``uint8 (H, W)``, over a first one of any other size; reduced ones give the same."""
+    first, second = small(first), small(second)
+    laid = _lay(first.pixels, second.pixels, [_spectrum(second.pixels, scale) for scale in _SCALES])
+    unit_first = [full / side for full, side in zip(first.shape, first.pixels.shape, strict=True)]
+    unit_second = [full / side for full, side in zip(second.shape, second.pixels.shape, strict=True)]
     (scale_y, scale_x), (shift_y, shift_x) = laid.scale, laid.shift
     return Registration(
         laid.score,

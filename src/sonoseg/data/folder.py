@@ -64,7 +64,9 @@ def open_folder(where: str) -> DataSet:
     return DataSet(
         name="folder",
         spec=f"folder:{where}",
-        samples=tuple(Sample(e.name, e.label, partial(read_pair, e.image, e.masks, e.spacing)) for e in entries),
+        samples=tuple(
+            Sample(e.name, e.label, partial(read_pair, e.image, e.masks, e.spacing), len(e.masks)) for e in entries
+        ),
         folds=folds,
         grouping=grouping,
         citation="a set of the user's own",

@@ -33,12 +33,14 @@ class Sample:
     """One image with its truth, read when it is asked for.
 
     name: unique in its set. label: one of ``LABELS``. read: gives the ``Image`` and its mask, ``bool (H, W)`` of the
-    same size, all lesions united; it can be pickled. Errors: ``ValueError`` for a label that is not known.
+    same size, all lesions united; it can be pickled. masks: how many masks were united, None where a set tells none.
+    Errors: ``ValueError`` for a label that is not known.
     """
 
     name: str
     label: str
     read: Callable[[], Pair]
+    masks: int | None = None
 
     def __post_init__(self) -> None:
         if self.label not in LABELS:

@@ -1,0 +1,363 @@
+"""An audit -> one self-contained page with pictures: no script, no request, equal bytes from an equal audit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import ArrayLike, NDArray
+
+from sonoseg import __version__, charts
+from sonoseg.audit_findings import FINDINGS
+from sonoseg.charts import Axis, Estimate, Series
+from sonoseg.data.audit import COLUMNS, Audit, Comparison, Look, crosses, rows
+from sonoseg.data.copies import COPY_SCORE
+from sonoseg.data.marks import MARK_SCORE
+from sonoseg.data.samples import ALONE, LABELS
+from sonoseg.files import write_csv, write_text
+from sonoseg.images import Image
+from sonoseg.intervals import Interval, bootstrap_mean
+from sonoseg.metrics import LESION_PIXELS
+from sonoseg.tables import Cell, Table, estimate, number, percent
+
+PAGE, TABLE = "audit.html", "audit.csv"
+
+THUMBNAIL = 208
+"""Longest side of a thumbnail, in pixels."""
+
+LEAST, GROUPS, PICTURED = 12, 300, 24
+"""Groups that stand open on the page, groups that are pictured at all, and pictures of any other finding."""
+
+_TENTHS = tuple(step / 10 for step in range(0, 11, 2))
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """What the page shows of an image. scan: a data URI. outline: a path in half pixels of the image's own size."""
+
+    scan: str
+    outline: str
+
+
+def thumbnail(image: Image, mask: NDArray[np.bool_]) -> Thumbnail:
+    """Make a small picture with the outline of its mask, ``bool (H, W)``: what ``audit.measure`` is to keep."""
+    return Thumbnail(charts.scan(image.pixels, THUMBNAIL), charts.outline(mask))
+
+
+def write(folder: Path, audit: Audit, command: str) -> list[Path]:
+    """Write ``audit.html`` and ``audit.csv``, each whole or not at all; what an earlier audit wrote is replaced.
+
+    audit: measured with ``thumbnail`` kept. command: how it was started, for the page. Errors: ``OSError``.
+    """
+    write_csv(folder / TABLE, COLUMNS, rows(audit))
+    write_text(folder / PAGE, page(audit, command))
+    return [folder / PAGE, folder / TABLE]
+
+
+def page(audit: Audit, command: str) -> str:
+    """Make the page; arguments as of ``write``."""
+    copies = _Copies(audit)
+    found = {finding.key: finding.among(audit.looks) for finding in FINDINGS}
+    pictured = {key: _spread(looks) for key, looks in found.items()}
+    own = _own(audit, copies)
+    shown = {look.name: look for looks in pictured.values() for look in looks}
+    shown |= {look.name: look for group in (*copies.shown, *own["groups"]) for look in group["looks"]}
+    labels = [label for label in LABELS if any(look.label == label for look in audit.looks)]
+    environment = Environment(
+        loader=PackageLoader("sonoseg"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("audit.html.j2").render(
+        data=audit.data,
+        sentences=_sentences(audit, copies, found),
+        facts=_facts(audit, copies),
+        summary=_summary(audit, copies, found),
+        numbers={name: index for index, name in enumerate(shown)},
+        shown=list(shown.values()),
+        nothing="",
+        groups_count=len(copies.groups),
+        grouped_count=copies.images,
+        crossing=copies.crossing,
+        least=copies.within[:LEAST],
+        others=copies.within[LEAST : copies.room],
+        hidden_groups=max(0, len(copies.within) - copies.room),
+        agreement=_agreement(audit),
+        own=own,
+        findings=[(finding, found[finding.key]) for finding in FINDINGS],
+        pictured=pictured,
+        marks_chart=_marks_chart(audit, labels),
+        labels=labels,
+        class_table=_class_table(audit, labels),
+        size_charts=_size_charts(audit, labels),
+        failures=audit.failures,
+        rules=_RULES,
+        version=__version__,
+        command=command,
+    )
+
+
+_RULES = {
+    "Copies": f"Found from the pixels: median correlation of tiles after registration, {COPY_SCORE} or more; pairs are "
+    "closed into groups. Other views of one lesion are no copies, and a group is not a patient.",
+    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group. Pairs where "
+    "one mask is empty are conflicts of labels, and are left out of the mean.",
+    "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is "
+    "a smaller one. A hole is background that the mask encloses, touching by side.",
+    "Border": "A mask touches the border with a pixel in the first or last row or column.",
+    "Marks": "The strongest bright line narrower than 7 pixels, upright for 6, stands out from both its sides by "
+    f"{MARK_SCORE} of 255 or more, below the top 6 % of the picture.".replace(" %", "\u00a0%"),
+}
+
+
+class _Copies:
+    """The groups as the page shows them: those that cross classes first, then those that agree less."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.groups = audit.copies()
+        self.images = sum(map(len, self.groups.values()))
+        self._compared: dict[str, list[Comparison]] = {}
+        for each in audit.comparisons:
+            self._compared.setdefault(audit.groups[each.first], []).append(each)
+        ordered = sorted(self.groups, key=self._least)
+        shown = [self.describe(name) for name in ordered]
+        self.crossing = [group for group in shown if group["crosses"]]
+        self.within = [group for group in shown if not group["crosses"]]
+        self.room = max(LEAST, GROUPS - len(self.crossing))
+        self.shown = [*self.crossing, *self.within[: self.room]]
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """What the template needs of a group."""
+        looks = self.groups[name]
+        return {"looks": looks, "crosses": crosses(looks), "words": self._words(name)}
+
+    def _dice(self, name: str) -> list[float]:
+        return [each.dice for each in self._compared[name] if each.dice is not None]
+
+    def _least(self, name: str) -> float:
+        return min(self._dice(name), default=2.0)
+
+    def _words(self, name: str) -> Markup:
+        dice, compared = self._dice(name), self._compared[name]
+        head = Markup("<strong>{} images</strong> · ").format(len(self.groups[name]))
+        if all(look.empty for look in self.groups[name]):
+            return head + "no lesion drawn in any"
+        if not dice:
+            return head + "masks could not be compared"
+        low, high = number(min(dice), 2), number(max(dice), 2)
+        agree = f"masks agree at Dice {low}" + (f" to {high}" if low != high else "")
+        return head + agree + (", one of them empty" if any(each.one_empty for each in compared) else "")
+
+
+def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
+    images = len(audit.looks)
+    scans = images - copies.images + len(copies.groups)
+    told = (
+        f"{images} images show {scans} different scans: {copies.images} of them lie in {len(copies.groups)} groups of "
+        "copies."
+        if copies.groups
+        else f"None of the {images} images is a copy of another one."
+    )
+    sentences = [told]
+    if copies.crossing:
+        bear = "group bears" if len(copies.crossing) == 1 else "groups bear"
+        sentences.append(f"{len(copies.crossing)} {bear} more than one label.")
+    noise = _noise(audit)
+    if noise:
+        sentences.append(
+            f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
+            f"{number(_median(audit))} ({noise.n} pairs): the ceiling that the labels set."
+        )
+    if found["marks"]:
+        sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
+    if audit.failures:
+        sentences.append(f"{len(audit.failures)} images could not be read.")
+    return sentences
+
+
+def _between(found: Interval) -> str:
+    return "" if np.isnan(found.low) else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
+
+
+def _facts(audit: Audit, copies: _Copies) -> dict[str, int]:
+    facts = {
+        "Images": len(audit.looks),
+        "Different scans": len(audit.looks) - copies.images + len(copies.groups),
+        "Groups of copies": len(copies.groups),
+        "Across classes": len(copies.crossing),
+    }
+    return facts | ({"Unreadable": len(audit.failures)} if audit.failures else {})
+
+
+def _summary(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[dict[str, Any]]:
+    crossing = sum(len(group["looks"]) for group in copies.crossing)
+
+    def line(key: str, title: str, count: int, advice: str) -> dict[str, Any]:
+        return {
+            "key": key if count else "",
+            "title": title,
+            "count": count,
+            "share": percent(count / (len(audit.looks) + len(audit.failures))) if count else "",
+            "advice": advice,
+        }
+
+    return [
+        line("copies", "Copies across classes", crossing, "One label is wrong: look at each group."),
+        line("copies", "Copies", copies.images, "Keep groups whole in every split."),
+        *(line(each.key, each.title, len(found[each.key]), each.advice) for each in FINDINGS),
+        line("unreadable", "Unreadable", len(audit.failures), "Copy or download them again."),
+    ]
+
+
+def _spread(looks: Sequence[Look]) -> list[Look]:
+    """At most ``PICTURED`` of them, evenly spread."""
+    if len(looks) <= PICTURED:
+        return list(looks)
+    return [looks[index * len(looks) // PICTURED] for index in range(PICTURED)]
+
+
+def _noise(audit: Audit) -> Interval | None:
+    pairs = audit.outlined_twice()
+    if not pairs:
+        return None
+    return bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs])
+
+
+def _median(audit: Audit) -> float:
+    return float(np.median([each.dice for each in audit.outlined_twice()]))
+
+
+def _agreement(audit: Audit) -> dict[str, Any] | None:
+    noise = _noise(audit)
+    if not noise:
+        return None
+    dice = np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
+    reached = np.linspace(1, 0, len(dice) + 1)
+    y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
+    series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
+    chart = charts.plot("", Axis("Dice", 0, 1, _TENTHS), y, series, "Share of pairs of copies that reach a Dice")
+    table = Table(
+        "Dice of two outlines of one scan",
+        (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
+        ((str(noise.n), (Cell(str(noise.groups)), estimate(noise), _quartiles(dice, 3))),),
+    )
+    pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
+    note = (
+        f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
+        f"{pairs - empty - noise.n} where both are, or where the pair could not be laid over each other."
+    )
+    return {"chart": chart, "table": table, "note": note}
+
+
+def _with_span(value: float, low: float, high: float, digits: int) -> Cell:
+    return Cell(number(float(value), digits), f"{number(float(low), digits)} to {number(float(high), digits)}")
+
+
+def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
+    """What the groups and folds that come with the set say about the copies that were found."""
+    own = {row.image: row for row in audit.data.folds.rows}
+    parted = [name for name, looks in copies.groups.items() if len({own[look.name].group for look in looks}) > 1]
+    leaking = [name for name in parted if len({own[look.name].fold for look in copies.groups[name]}) > 1]
+    words = [f"A group of this set is: {audit.data.grouping}."]
+    if not copies.groups:
+        words.append("No copies were found that it could part.")
+    elif not parted:
+        words.append(f"It keeps all {len(copies.groups)} groups of copies together.")
+    else:
+        words.append(
+            f"It parts {len(parted)} of the {len(copies.groups)} groups of copies, and {len(leaking)} of these lie in "
+            "more than one of its folds: with these folds, copies of test images are trained on."
+        )
+    members: dict[str, set[str]] = {}
+    for look in audit.looks:
+        members.setdefault(own[look.name].group, set()).add(look.name)
+    if audit.data.grouping.startswith("copies"):
+        same = {frozenset(look.name for look in looks) for looks in copies.groups.values()}
+        theirs = {frozenset(names) for names in members.values() if len(names) > 1}
+        words.append(
+            f"Of its {len(theirs)} groups of copies, {len(theirs & same)} were found here exactly as they are."
+        )
+    shown = [] if audit.data.grouping == ALONE else [copies.describe(name) for name in parted[:GROUPS]]
+    return {"words": words, "groups": shown}
+
+
+def _by_label(audit: Audit, labels: Sequence[str]) -> dict[str, list[Look]]:
+    return {label: [look for look in audit.looks if look.label == label] for label in labels}
+
+
+def _marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
+    estimates = []
+    for colour, (label, looks) in enumerate(_by_label(audit, labels).items(), 1):
+        found = bootstrap_mean([float(look.marked) for look in looks], [audit.groups[look.name] for look in looks])
+        text = f"{percent(found.mean, 0)} of {len(looks)}"
+        estimates.append(Estimate(label, colour, found.mean, found.low, found.high, text))
+    axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
+    alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
+    return charts.intervals("Images with burnt-in marks, 95\u00a0% interval", axis, estimates, alt)
+
+
+def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
+    def row(looks: Sequence[Look]) -> tuple[Cell, ...]:
+        shares = [100 * look.share for look in looks if not look.empty]
+        heights, widths = ([look.shape[axis] for look in looks] for axis in (0, 1))
+        return (
+            Cell(str(len(looks))),
+            Cell(str(len({audit.groups[look.name] for look in looks}))),
+            Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
+            Cell(str(sum(look.coloured for look in looks))),
+            _quartiles(shares, 1) if shares else Cell("–"),
+            Cell(str(sum(look.lesions > 1 for look in looks))),
+            Cell(str(sum(look.empty for look in looks))),
+            _range(heights),
+            _range(widths),
+        )
+
+    heads = (
+        *(Cell(text) for text in ("Class", "Images", "Scans", "Marks", "Colour")),
+        Cell("Lesion, % of the image", "median, quartiles"),
+        *(Cell(text) for text in ("Several lesions", "Empty masks")),
+        *(Cell(text, "median, range") for text in ("Height", "Width")),
+    )
+    by_label = _by_label(audit, labels)
+    parts = {**by_label, **({"all": audit.looks} if len(labels) > 1 else {})}
+    return Table("Images of each class", heads, tuple((name, row(looks)) for name, looks in parts.items()))
+
+
+def _quartiles(values: ArrayLike, digits: int) -> Cell:
+    low, middle, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75))
+    return _with_span(middle, low, high, digits)
+
+
+def _range(values: Sequence[int]) -> Cell:
+    return _with_span(np.median(values), min(values), max(values), 0)
+
+
+def _size_charts(audit: Audit, labels: Sequence[str]) -> list[Markup]:
+    by_label = _by_label(audit, labels)
+    drawn = []
+    shares = {
+        label: np.sort([100 * look.share for look in looks if not look.empty]) for label, looks in by_label.items()
+    }
+    every = np.concatenate([*shares.values(), []])
+    if len(every):
+        x = charts.log_axis("lesion, % of the image", 0.9 * float(every.min()), 1.1 * float(every.max()))
+        y = Axis("Lesions no larger than this", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
+        lines = [
+            Series(label, colour, values, np.arange(1, len(values) + 1) / len(values))
+            for colour, (label, values) in enumerate(shares.items(), 1)
+            if len(values)
+        ]
+        drawn.append(charts.plot("Size of the lesions", x, y, lines, "Share of lesions up to a size, for each class"))
+    sides = [[look.shape[axis] for look in audit.looks] for axis in (1, 0)]
+    x, y = (charts.linear_axis(name, 0, max(side)) for name, side in zip(("width", "Height"), sides, strict=True))
+    dots = [
+        Series(label, colour, [look.shape[1] for look in looks], [look.shape[0] for look in looks], dots=True)
+        for colour, (label, looks) in enumerate(by_label.items(), 1)
+    ]
+    drawn.append(charts.plot("Size of the images, in pixels", x, y, dots, "Height against width of each image"))
+    return drawn
