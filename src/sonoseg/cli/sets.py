@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-<<<<<<< HEAD
 from sonoseg.cli.parts import need_data, stoppable
-=======
-from sonoseg.cli.parts import need, stoppable
->>>>>>> audit
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
@@ -25,7 +21,7 @@ def audit(
     ),
 ) -> None:
     """Say what is the matter with a set: copies, odd masks, burnt-in marks, sizes; a page with pictures and a table."""
-    need("train", "jinja2")
+    need_data()
     from sonoseg import audit_page
     from sonoseg.data.audit import measure
     from sonoseg.data.sources import open_set
