@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import learning, sets, use
+from sonoseg.cli import learning, measuring, sets, use
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 for command in (use.predict, learning.benchmark, learning.train, learning.evaluate, learning.models, learning.export):
     app.command()(command)
 app.add_typer(sets.app, name="data")
+app.add_typer(measuring.app, name="measure")
 
 
 def _version(wanted: bool) -> None:
