@@ -10,7 +10,7 @@ from sonoseg.metrics import measure
 
 
 def rows(place: str, shift: int, images: int = 12, model: str = "unet", fold: int = 0) -> list[Case]:
-    """Bars of 20 rows drawn too low by ``shift`` and a little more, Dice 1 - shift / 20 or less; the last normal."""
+    """Bars of 20 rows, drawn too low by ``shift`` and up to 2 more; the last image is a normal."""
     cases = []
     for number in range(images):
         truth, drawn = np.zeros((60, 30), bool), np.zeros((60, 30), bool)

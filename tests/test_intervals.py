@@ -9,6 +9,7 @@ from sonoseg.intervals import (
     bootstrap_contrast,
     bootstrap_difference,
     bootstrap_mean,
+    bootstrap_median,
     bootstrap_simultaneous,
 )
 
@@ -197,3 +198,17 @@ def test_what_a_group_adds_to_both_parts_leaves_the_contrast_alone():
     assert (shifted.mean, shifted.low, shifted.high) == pytest.approx((plain.mean, plain.low, plain.high))
     holes = np.where(EACH == 5, nan, VALUES)
     assert bootstrap_contrast(holes, part, groups).n == 59
+
+
+def test_median_by_hand():
+    # A draw of two groups is aa, ab, ba or bb: medians 0, 1, 1 and 1, as b has three images.
+    assert bootstrap_median([0, 1, 1, 1], ["a", "b", "b", "b"]) == Interval(1, 0, 1, 4, 2)
+    assert isnan(bootstrap_median([1, 2], ["a", "a"]).low)
+    assert isnan(bootstrap_median([], []).mean)
+
+
+def test_median_follows_a_rising_change_of_scale_and_leaves_outliers_alone():
+    plain, bent = bootstrap_median(VALUES, EACH), bootstrap_median(VALUES * 3 + 1, EACH)
+    assert bent.low == pytest.approx(plain.low * 3 + 1)
+    far = np.where(VALUES.max() == VALUES, 1e6, VALUES)
+    assert bootstrap_median(far, EACH).mean == plain.mean

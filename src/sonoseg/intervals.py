@@ -51,6 +51,32 @@ def bootstrap_mean(
     return Interval(mean, float(low), float(high), n, count)
 
 
+def bootstrap_median(
+    values: ArrayLike,
+    groups: Sequence[Hashable] | NDArray[np.generic],
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Median of the values, otherwise as ``bootstrap_mean``; the field ``mean`` holds the median."""
+    numbers, names = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    about = bootstrap_mean(numbers, names, 1, seed, level)
+    defined = ~np.isnan(numbers)
+    median = float(np.median(numbers[defined])) if about.n else nan
+    if about.groups < 2:
+        return Interval(median, nan, nan, about.n, about.groups)
+    _, rows = np.unique(names[defined], return_inverse=True)
+    order = np.argsort(rows, kind="stable")
+    members = np.split(numbers[defined][order], np.cumsum(np.bincount(rows))[:-1])
+    generator = np.random.default_rng(seed)
+    medians = [
+        np.median(np.concatenate([members[place] for place in generator.integers(about.groups, size=about.groups)]))
+        for _ in range(resamples)
+    ]
+    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(median, float(low), float(high), about.n, about.groups)
+
+
 def bootstrap_difference(
     first: ArrayLike,
     second: ArrayLike,

@@ -9,6 +9,7 @@ from sonoseg import breakdown, calibration, checkpoint, modelfile
 from sonoseg.calibration import Reliability
 from sonoseg.data import folds
 from sonoseg.data.folds import Folds
+from sonoseg.data.marks import marks
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
 from sonoseg.evaluation import Case, Evaluation, evaluate, plain_number, summarise, write_cases
@@ -91,7 +92,7 @@ def judge(
     digests = () if copies_allowed else candidate.trained_on["digests"]
     samples = chosen(candidate, data)
     return evaluate(
-        candidate.predictor, data, samples, candidate.model, candidate.fold, candidate.seed, digests, progress
+        candidate.predictor, data, samples, candidate.model, candidate.fold, candidate.seed, digests, progress, marks
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import learning, sets, use
+from sonoseg.cli import learning, measuring, sets, use
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")
+app.add_typer(measuring.app, name="measure")
 
 
 def _version(wanted: bool) -> None:

@@ -1,17 +1,15 @@
 """Commands of the researcher: benchmark, train, evaluate, models, export."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.cli.parts import need, need_training, stoppable
+from sonoseg.cli.parts import command_line, need, need_training, numbers, progress, stoppable
 from sonoseg.errors import UserError
 
 if TYPE_CHECKING:
-    from sonoseg.benchmark import Progress
     from sonoseg.evaluation import Case
 
 Data = Annotated[
@@ -75,13 +73,13 @@ def benchmark(
     plan = Plan(
         recipe,
         tuple(CATALOGUE) if models == "all" else tuple(models.split(",")),
-        tuple(range(opened.folds.count)) if folds == "all" else _numbers("folds", folds),
-        _numbers("seeds", seeds),
-        _command(),
+        tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds),
+        numbers("seeds", seeds),
+        command_line(),
         pictures,
     )
     with stoppable("the same command goes on from there"):
-        summary = compare(plan, opened, out, _progress())
+        summary = compare(plan, opened, out, progress())
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
 
@@ -122,7 +120,7 @@ def train(
     if tensorboard:
         need("tensorboard", "tensorboard")
     with stoppable("the same command with --resume goes on from there"):
-        written = train_run(config, open_set(data), out, resume, _progress().watch, tensorboard)
+        written = train_run(config, open_set(data), out, resume, progress().watch, tensorboard)
     typer.echo(f"model: {written}")
     typer.echo(f"next: sonoseg evaluate {out} --data {data}")
 
@@ -157,7 +155,7 @@ def evaluate(
     folder = out or (Path(f"{run.stem}-on-{opened.name}") if not runs else run / f"on-{opened.name}" if abroad else run)
     cases, counts = [], []
     for candidate in candidates:
-        evaluation = judging.judge(candidate, opened, _progress().evaluated)
+        evaluation = judging.judge(candidate, opened, progress().evaluated)
         cases += evaluation.cases
         counts.append(judging.counted(candidate, evaluation))
     summary = judging.sum_up(cases, counts)
@@ -246,38 +244,10 @@ def publish(
     from sonoseg.modelfile import read_record
     from sonoseg.publish import publish as write
 
-    difference = write(run, cross_validation, open_set(data), out, results, _progress().evaluated)
+    difference = write(run, cross_validation, open_set(data), out, results, progress().evaluated)
     write_text(card, card_of(read_record(out), checksum(out)))
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     typer.echo(f"card: {card}; tables: {results}")
-
-
-def _numbers(name: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise UserError(f"--{name} is {text!r}; whole numbers with commas are allowed", hint=f"--{name} 0,1") from error
-
-
-def _command() -> str:
-    return shlex.join(["sonoseg", *sys.argv[1:]])
-
-
-def _progress() -> "Progress":
-    from sonoseg.benchmark import Progress
-    from sonoseg.progress import Bar, TrainingBar
-    from sonoseg.training.run import Watch
-
-    title = ["training"]
-
-    def cell(number: int, of: int, name: str) -> None:
-        title[0] = f"{name} ({number} of {of})"
-
-    return Progress(
-        cell,
-        Watch(Bar("reading images").step, lambda epochs, images: TrainingBar(title[0], epochs, images)),
-        Bar("evaluating").step,
-    )
 
 
 def _table(summary: dict[str, Any]) -> None:

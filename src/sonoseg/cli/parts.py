@@ -1,10 +1,16 @@
-"""What several commands share: how long work is stopped, and what an extra brings."""
+"""What several commands share: how long work is stopped and watched, what an extra brings, and what was typed."""
 
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from sonoseg.errors import UserError
+
+if TYPE_CHECKING:
+    from sonoseg.benchmark import Progress
 
 
 @contextmanager
@@ -33,3 +39,34 @@ def need_data() -> None:
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed."""
     need("train", "torch", "timm", "lightning_fabric", "safetensors", "scipy", "jinja2")
+
+
+def numbers(name: str, text: str) -> tuple[int, ...]:
+    """Read an option of whole numbers with commas. Errors: ``UserError`` for anything else."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"--{name} is {text!r}; whole numbers with commas are allowed", hint=f"--{name} 0,1") from error
+
+
+def command_line() -> str:
+    """What was typed, for the page that shows what came of it."""
+    return shlex.join(["sonoseg", *sys.argv[1:]])
+
+
+def progress() -> "Progress":
+    """Bars for cells that are trained and judged."""
+    from sonoseg.benchmark import Progress
+    from sonoseg.progress import Bar, TrainingBar
+    from sonoseg.training.run import Watch
+
+    title = ["training"]
+
+    def cell(number: int, of: int, name: str) -> None:
+        title[0] = f"{name} ({number} of {of})"
+
+    return Progress(
+        cell,
+        Watch(Bar("reading images").step, lambda epochs, images: TrainingBar(title[0], epochs, images)),
+        Bar("evaluating").step,
+    )
