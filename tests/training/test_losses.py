@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sonoseg.training.losses import SMOOTH, dice_and_cross_entropy, lesion_dice
+from sonoseg.training.losses import LOSSES, QUIET, SMOOTH, dice_and_cross_entropy, lesion_dice
 
 
 def test_value_worked_out_by_hand() -> None:
@@ -34,3 +34,21 @@ def test_lesion_dice_is_undefined_without_a_lesion() -> None:
     scores = lesion_dice(logits, masks)
     assert float(scores[0]) == pytest.approx(2 / 3)
     assert scores[1].isnan()
+
+
+def test_with_normals_in_the_dice_part_a_small_thing_drawn_on_one_costs_far_more() -> None:
+    masks = torch.zeros(1, 1, 32, 32)
+    logits = torch.full((1, 1, 32, 32), -20.0)
+    logits[..., :3, :3] = 2.0
+    lesions, every = (float(LOSSES[name](logits, masks)) for name in ("lesions", "all"))
+    drawn = 9 * torch.tensor(2.0).sigmoid().item()
+    smooth = QUIET * 32 * 32
+    assert every - lesions == pytest.approx(1 - smooth / (drawn + smooth), abs=1e-4)
+    assert every > 10 * lesions
+
+
+def test_both_losses_agree_where_every_image_has_a_lesion() -> None:
+    generator = torch.Generator().manual_seed(1)
+    masks = (torch.rand(3, 1, 8, 8, generator=generator) > 0.5).float()
+    logits = torch.randn(3, 1, 8, 8, generator=generator)
+    assert float(LOSSES["all"](logits, masks)) == pytest.approx(float(LOSSES["lesions"](logits, masks)), rel=1e-6)

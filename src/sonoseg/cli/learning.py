@@ -30,6 +30,7 @@ Weights = Annotated[str, typer.Option(help="Weights of a timm encoder: none, tim
 Epochs = Annotated[int, typer.Option(help="Epochs of training.")]
 Batch = Annotated[int, typer.Option(help="Images per step.")]
 Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
+Loss = Annotated[str, typer.Option(help="Images that its Dice part is over: lesions, or all with the normals.")]
 Validation = Annotated[float, typer.Option(help="Share of the training groups to cut off and watch.")]
 Seed = Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -51,6 +52,7 @@ def benchmark(
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
+    loss: Loss = "lesions",
     validation: Validation = 0.0,
     device: Device = "auto",
     devices: Devices = 1,
@@ -69,6 +71,7 @@ def benchmark(
     recipe = Config(
         data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, device=device, devices=devices, also=tuple(also or ()),
+        loss=loss,
     )  # fmt: skip
     plan = Plan(
         recipe,
@@ -97,6 +100,7 @@ def train(
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
+    loss: Loss = "lesions",
     validation: Validation = 0.0,
     seed: Seed = 0,
     device: Device = "auto",
@@ -116,6 +120,7 @@ def train(
     config = Config(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
+        loss=loss,
     )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")

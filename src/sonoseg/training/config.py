@@ -17,6 +17,7 @@ class Config:
     data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
     also: specs of sets that are trained on as well, whole, and never judged on.
     encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. steps: recurrences of a recurrent unit.
+    loss: "lesions" or "all", the images that its Dice part is taken over.
     validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
     """
@@ -40,6 +41,7 @@ class Config:
     devices: int = 1
     precision: str = "auto"
     also: tuple[str, ...] = ()
+    loss: str = "lesions"
 
     def __post_init__(self) -> None:
         lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
@@ -54,10 +56,12 @@ class Config:
         for name, allowed in (
             ("device", ("auto", "cpu", "cuda", "mps")),
             ("precision", ("auto", "32", "bf16")),
+            ("loss", ("lesions", "all")),
         ):
             if getattr(self, name) not in allowed:
                 raise UserError(
-                    f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed", hint=f"give --{name} auto"
+                    f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed",
+                    hint=f"give --{name} {allowed[0]}",
                 )
         for name in ("validation", "average"):
             if not 0 <= getattr(self, name) < 1:

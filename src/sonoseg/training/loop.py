@@ -20,7 +20,7 @@ from sonoseg.files import replacing
 from sonoseg.models.catalogue import build
 from sonoseg.training.batches import Packed, Share, steps_per_epoch, training_batches
 from sonoseg.training.config import Config
-from sonoseg.training.losses import dice_and_cross_entropy, lesion_dice
+from sonoseg.training.losses import LOSSES, lesion_dice
 from sonoseg.training.memory import keep_freed_memory
 
 WARM_UP = 0.05
@@ -109,7 +109,7 @@ def _train_epoch(
         rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = dice_and_cross_entropy(model(images), masks)
+        loss = LOSSES[config.loss](model(images), masks)
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
         optimizer.step()

@@ -1,4 +1,7 @@
-"""The loss: cross-entropy on every pixel plus Dice on every image that has a lesion."""
+"""The losses: cross-entropy on every pixel plus soft Dice per image, with two ways to treat images without a lesion."""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -7,20 +10,34 @@ from torch.nn import functional
 SMOOTH = 1.0
 """Pixels added above and below the Dice fraction, so that it is defined and smooth for tiny lesions."""
 
+QUIET = 0.01
+"""The same for an image without a lesion, as a share of the frame: what is drawn costs most around this much."""
 
-def dice_and_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
+
+def dice_and_cross_entropy(logits: Tensor, masks: Tensor, normals: bool = False) -> Tensor:
     """Mean of both over a batch, a scalar.
 
     logits: ``float (N, 1, H, W)``. masks: ``float (N, 1, H, W)`` of 0 and 1. The Dice part is soft (Milletari et al.
-    2016), per image, and leaves images without a lesion to the cross-entropy, where its gradient says nothing.
+    2016) and per image. normals: whether images without a lesion are in it, smoothed by ``QUIET``; if not they are left
+    to the cross-entropy.
     """
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, masks)
     probabilities = logits.sigmoid()
     overlap = (probabilities * masks).sum((1, 2, 3))
     extent = masks.sum((1, 2, 3))
-    dice = (2 * overlap + SMOOTH) / (probabilities.sum((1, 2, 3)) + extent + SMOOTH)
-    with_lesion = (extent > 0).to(dice.dtype)
+    with_lesion = (extent > 0).to(extent.dtype)
+    smooth = SMOOTH * with_lesion + QUIET * masks[0].numel() * (1 - with_lesion) if normals else SMOOTH
+    dice = (2 * overlap + smooth) / (probabilities.sum((1, 2, 3)) + extent + smooth)
+    if normals:
+        return cross_entropy + (1 - dice).mean()
     return cross_entropy + ((1 - dice) * with_lesion).sum() / with_lesion.sum().clamp(min=1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "lesions": dice_and_cross_entropy,
+    "all": partial(dice_and_cross_entropy, normals=True),
+}
+"""By name: which images the Dice part is taken over."""
 
 
 def lesion_dice(logits: Tensor, masks: Tensor) -> Tensor:
