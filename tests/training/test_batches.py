@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from sonoseg.data.sources import open_set
@@ -51,3 +53,13 @@ def test_shares_of_two_processes_make_the_whole_batch() -> None:
     parts = [[images for images, _ in training_batches(data, 4, 1, 2, Share(rank, 2), CPU)] for rank in (0, 1)]
     for batch, first, second in zip(whole, *parts, strict=True):
         torch.testing.assert_close(torch.stack([first, second], 1).flatten(0, 1), batch)
+
+
+def test_an_epoch_has_every_image_at_home_and_at_most_as_many_others() -> None:
+    data = replace(numbered(12), home=3)
+    assert len(data) == 6
+    epochs = [data.order(torch.Generator().manual_seed(epoch)).tolist() for epoch in range(40)]
+    assert all(len(set(order)) == 6 and {0, 1, 2} <= set(order) for order in epochs)
+    assert set().union(*epochs) == set(range(12))
+    assert len(replace(numbered(12), home=10)) == 12
+    assert epochs[0] != sorted(epochs[0])

@@ -20,13 +20,17 @@ Data = Annotated[
 ]
 Also = Annotated[
     list[str] | None,
-    typer.Option(help="A set to train on as well, whole; never judged on. May be repeated.", metavar="NAME:WHERE"),
+    typer.Option(
+        help="A set to train on as well, never judged on; half of an epoch at most. May be repeated.",
+        metavar="NAME:WHERE",
+    ),
 ]
 Size = Annotated[int, typer.Option(help="Side of the network's frame in pixels.")]
 Width = Annotated[int, typer.Option(help="Channels at full size.")]
 Steps = Annotated[int, typer.Option(help="Recurrences of a recurrent unit.")]
 Encoder = Annotated[str, typer.Option(help="plain, or the name of a timm model.")]
 Weights = Annotated[str, typer.Option(help="Weights of a timm encoder: none, timm (downloads) or a safetensors file.")]
+Padding = Annotated[str, typer.Option(help="Of a timm encoder: plain, or same for weights from TensorFlow.")]
 Epochs = Annotated[int, typer.Option(help="Epochs of training.")]
 Batch = Annotated[int, typer.Option(help="Images per step.")]
 Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
@@ -49,6 +53,7 @@ def benchmark(
     steps: Steps = 2,
     encoder: Encoder = "plain",
     encoder_weights: Weights = "none",
+    padding: Padding = "plain",
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
@@ -71,7 +76,7 @@ def benchmark(
     recipe = Config(
         data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss,
+        loss=loss, padding=padding,
     )  # fmt: skip
     plan = Plan(
         recipe,
@@ -97,6 +102,7 @@ def train(
     steps: Steps = 2,
     encoder: Encoder = "plain",
     encoder_weights: Weights = "none",
+    padding: Padding = "plain",
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
@@ -120,7 +126,7 @@ def train(
     config = Config(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss,
+        loss=loss, padding=padding,
     )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")

@@ -17,14 +17,28 @@ from sonoseg.training.augment import augment, draw
 
 @dataclass(frozen=True)
 class Packed:
-    """Samples in the frame: images and masks (0 and 1), ``uint8 (N, 1, size, size)``; digests of the originals."""
+    """Samples in the frame: images and masks (0 and 1), ``uint8 (N, 1, size, size)``; digests of the originals.
+
+    home: how many of them, the first, are of the set that is judged on; None for all. An epoch has each of these once,
+    and at most as many of the others.
+    """
 
     images: Tensor
     masks: Tensor
     digests: tuple[str, ...]
+    home: int | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        """Images in an epoch."""
+        home = len(self.images) if self.home is None else self.home
+        return home + min(home, len(self.images) - home)
+
+    def order(self, generator: Generator) -> Tensor:
+        """Draw the images of an epoch, in their order: ``int64 (len(self),)``."""
+        home = len(self.images) if self.home is None else self.home
+        others = home + torch.randperm(len(self.images) - home, generator=generator)[: len(self) - home]
+        drawn = torch.cat((torch.arange(home), others))
+        return drawn[torch.randperm(len(drawn), generator=generator)]
 
     def at(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """Images in [0, 1] and masks of 0 and 1, ``float32 (n, 1, size, size)``, on the device."""
@@ -69,7 +83,7 @@ def training_batches(
     batch is filled up from the front of the epoch: all batches are of one size, and none is too small to normalise.
     """
     generator = Generator().manual_seed(seed * 1_000_003 + epoch)
-    order = torch.randperm(len(data), generator=generator)
+    order = data.order(generator)
     steps = steps_per_epoch(len(data), batch)
     order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
     for indices in torch.split(order, batch):

@@ -16,7 +16,8 @@ class Config:
 
     data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
     also: specs of sets that are trained on as well, whole, and never judged on.
-    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. steps: recurrences of a recurrent unit.
+    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. padding: of a timm encoder's
+    strided convolutions, "same" for weights that were made with TensorFlow's. steps: recurrences of a recurrent unit.
     loss: "lesions" or "all", the images that its Dice part is taken over.
     validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
@@ -42,6 +43,7 @@ class Config:
     precision: str = "auto"
     also: tuple[str, ...] = ()
     loss: str = "lesions"
+    padding: str = "plain"
 
     def __post_init__(self) -> None:
         lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
@@ -57,6 +59,7 @@ class Config:
             ("device", ("auto", "cpu", "cuda", "mps")),
             ("precision", ("auto", "32", "bf16")),
             ("loss", ("lesions", "all")),
+            ("padding", ("plain", "same")),
         ):
             if getattr(self, name) not in allowed:
                 raise UserError(

@@ -159,6 +159,7 @@ def model_record(config: Config) -> dict[str, Any]:
         "width": config.width,
         "encoder": None if config.encoder == "plain" else config.encoder,
         "steps": config.steps,
+        "padding": config.padding,
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
     more = (sample for other in also for sample in scored(other))
-    training = pack((*parts.training, *more), config.size, watch.decoded)
+    packed = pack((*parts.training, *more), config.size, watch.decoded)
+    training = replace(packed, home=len(parts.training))
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
     digests = [*training.digests, *(watched.digests if watched else ())]
