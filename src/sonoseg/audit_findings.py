@@ -11,7 +11,7 @@ NORMAL = "normal"
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. note: stands below a picture."""
+    """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. note: below a picture."""
 
     key: str
     title: str

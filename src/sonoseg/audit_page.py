@@ -158,26 +158,30 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
     images = len(audit.looks)
     scans = images - copies.images + len(copies.groups)
     told = (
-        f"{images} images show {scans} different scans: {copies.images} of them lie in {len(copies.groups)} groups of "
-        "copies."
+        f"{images} images show {_count(scans, 'different scan')}: {copies.images} of them lie in "
+        f"{_count(len(copies.groups), 'group')} of copies."
         if copies.groups
-        else f"None of the {images} images is a copy of another one."
+        else f"No image of the {images} is a copy of another one."
     )
     sentences = [told]
     if copies.crossing:
-        bear = "group bears" if len(copies.crossing) == 1 else "groups bear"
-        sentences.append(f"{len(copies.crossing)} {bear} more than one label.")
+        bears = "bears" if len(copies.crossing) == 1 else "bear"
+        sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
     noise = _noise(audit)
     if noise:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
-            f"{number(_median(audit))} ({noise.n} pairs): the ceiling that the labels set."
+            f"{number(_median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
     if audit.failures:
-        sentences.append(f"{len(audit.failures)} images could not be read.")
+        sentences.append(f"{_count(len(audit.failures), 'image')} could not be read.")
     return sentences
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _between(found: Interval) -> str:
@@ -267,11 +271,12 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
     if not copies.groups:
         words.append("No copies were found that it could part.")
     elif not parted:
-        words.append(f"It keeps all {len(copies.groups)} groups of copies together.")
+        words.append("It keeps the images of every group of copies together.")
     else:
         words.append(
-            f"It parts {len(parted)} of the {len(copies.groups)} groups of copies, and {len(leaking)} of these lie in "
-            "more than one of its folds: with these folds, copies of test images are trained on."
+            f"It parts {len(parted)} of the {_count(len(copies.groups), 'group')} of copies. In more than one of its "
+            f"folds lie {len(leaking)} of these"
+            + (": with these folds, copies of test images are trained on." if leaking else ".")
         )
     members: dict[str, set[str]] = {}
     for look in audit.looks:
@@ -280,7 +285,7 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         same = {frozenset(look.name for look in looks) for looks in copies.groups.values()}
         theirs = {frozenset(names) for names in members.values() if len(names) > 1}
         words.append(
-            f"Of its {len(theirs)} groups of copies, {len(theirs & same)} were found here exactly as they are."
+            f"Of its {_count(len(theirs), 'group')} of copies, {len(theirs & same)} were found here just as they are."
         )
     shown = [] if audit.data.grouping == ALONE else [copies.describe(name) for name in parted[:GROUPS]]
     return {"words": words, "groups": shown}
