@@ -94,8 +94,8 @@ FINDINGS = (
         "Burnt-in marks",
         lambda look: look.marked,
         "Calipers, measuring lines, text or a body mark lie over the scan; found by a detector, which passes over the "
-        "maker's name at the top edge. Calipers sit on the lesion's outline and give it away, and they stand on some "
-        "classes more often than on others.",
+        "maker's name at the top edge. Calipers sit on the lesion's outline and give it away, and they may stand on "
+        "one class more often than on another.",
         "Report results with and without marks. A classifier can learn the mark instead of the lesion.",
     ),
     Finding(

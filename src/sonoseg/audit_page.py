@@ -31,6 +31,9 @@ THUMBNAIL = 208
 LEAST, GROUPS, PICTURED = 12, 300, 24
 """Groups that stand open on the page, groups that are pictured at all, and pictures of any other finding."""
 
+_ENOUGH = 10
+"""Groups from which on the agreement of masks is said at the top of the page."""
+
 _TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 
 
@@ -168,7 +171,7 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
         bears = "bears" if len(copies.crossing) == 1 else "bear"
         sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
     noise = _noise(audit)
-    if noise:
+    if noise and noise.groups >= _ENOUGH:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
             f"{number(_median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
@@ -255,7 +258,7 @@ def _agreement(audit: Audit) -> dict[str, Any] | None:
         f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
         f"{pairs - empty - noise.n} where both are, or where the pair could not be laid over each other."
     )
-    return {"chart": chart, "table": table, "note": note}
+    return {"chart": chart, "table": table, "note": note, "enough": noise.groups >= _ENOUGH}
 
 
 def _with_span(value: float, low: float, high: float, digits: int) -> Cell:
