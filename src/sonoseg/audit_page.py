@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from sonoseg import __version__, charts
+from sonoseg import __version__, audit_figures, charts
 from sonoseg.audit_findings import FINDINGS
-from sonoseg.charts import Axis, Estimate, Series
 from sonoseg.data.audit import COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.copies import COPY_SCORE
 from sonoseg.data.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.files import write_csv, write_text
 from sonoseg.images import Image
-from sonoseg.intervals import Interval, bootstrap_mean
+from sonoseg.intervals import Interval
 from sonoseg.metrics import LESION_PIXELS
-from sonoseg.tables import Cell, Table, estimate, number, percent
+from sonoseg.tables import number, percent
 
 PAGE, TABLE = "audit.html", "audit.csv"
 
@@ -30,11 +29,6 @@ THUMBNAIL = 208
 
 LEAST, GROUPS, PICTURED = 12, 300, 24
 """Groups that stand open on the page, groups that are pictured at all, and pictures of any other finding."""
-
-_ENOUGH = 10
-"""Groups from which on the agreement of masks is said at the top of the page."""
-
-_TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 
 
 @dataclass(frozen=True)
@@ -90,14 +84,14 @@ def page(audit: Audit, command: str) -> str:
         least=copies.within[:LEAST],
         others=copies.within[LEAST : copies.room],
         hidden_groups=max(0, len(copies.within) - copies.room),
-        agreement=_agreement(audit),
+        agreement=audit_figures.agreement(audit),
         own=own,
         findings=[(finding, found[finding.key]) for finding in FINDINGS],
         pictured=pictured,
-        marks_chart=_marks_chart(audit, labels),
+        marks_chart=audit_figures.marks_chart(audit, labels),
         labels=labels,
-        class_table=_class_table(audit, labels),
-        size_charts=_size_charts(audit, labels),
+        class_table=audit_figures.class_table(audit, labels),
+        size_charts=audit_figures.size_charts(audit, labels),
         failures=audit.failures,
         rules=_RULES,
         version=__version__,
@@ -170,11 +164,11 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
     if copies.crossing:
         bears = "bears" if len(copies.crossing) == 1 else "bear"
         sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
-    noise = _noise(audit)
-    if noise and noise.groups >= _ENOUGH:
+    noise = audit_figures.noise(audit)
+    if noise and noise.groups >= audit_figures.ENOUGH:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
-            f"{number(_median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
+            f"{number(audit_figures.median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
@@ -228,43 +222,6 @@ def _spread(looks: Sequence[Look]) -> list[Look]:
     return [looks[index * len(looks) // PICTURED] for index in range(PICTURED)]
 
 
-def _noise(audit: Audit) -> Interval | None:
-    pairs = audit.outlined_twice()
-    if not pairs:
-        return None
-    return bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs])
-
-
-def _median(audit: Audit) -> float:
-    return float(np.median([each.dice for each in audit.outlined_twice()]))
-
-
-def _agreement(audit: Audit) -> dict[str, Any] | None:
-    noise = _noise(audit)
-    if not noise:
-        return None
-    dice = np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
-    reached = np.linspace(1, 0, len(dice) + 1)
-    y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
-    series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
-    chart = charts.plot("", Axis("Dice", 0, 1, _TENTHS), y, series, "Share of pairs of copies that reach a Dice")
-    table = Table(
-        "Dice of two outlines of one scan",
-        (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
-        ((str(noise.n), (Cell(str(noise.groups)), estimate(noise), _quartiles(dice, 3))),),
-    )
-    pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
-    note = (
-        f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
-        f"{pairs - empty - noise.n} where both are, or where the pair could not be laid over each other."
-    )
-    return {"chart": chart, "table": table, "note": note, "enough": noise.groups >= _ENOUGH}
-
-
-def _with_span(value: float, low: float, high: float, digits: int) -> Cell:
-    return Cell(number(float(value), digits), f"{number(float(low), digits)} to {number(float(high), digits)}")
-
-
 def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
     """What the groups and folds that come with the set say about the copies that were found."""
     own = {row.image: row for row in audit.data.folds.rows}
@@ -292,80 +249,3 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         )
     shown = [] if audit.data.grouping == ALONE else [copies.describe(name) for name in parted[:GROUPS]]
     return {"words": words, "groups": shown}
-
-
-def _by_label(audit: Audit, labels: Sequence[str]) -> dict[str, list[Look]]:
-    return {label: [look for look in audit.looks if look.label == label] for label in labels}
-
-
-def _marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
-    estimates = []
-    for colour, (label, looks) in enumerate(_by_label(audit, labels).items(), 1):
-        found = bootstrap_mean([float(look.marked) for look in looks], [audit.groups[look.name] for look in looks])
-        text = f"{percent(found.mean, 0)} of {len(looks)}"
-        estimates.append(Estimate(label, colour, found.mean, found.low, found.high, text))
-    axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
-    alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
-    return charts.intervals("Images with burnt-in marks, 95\u00a0% interval", axis, estimates, alt)
-
-
-def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
-    def row(looks: Sequence[Look]) -> tuple[Cell, ...]:
-        shares = [100 * look.share for look in looks if not look.empty]
-        heights, widths = ([look.shape[axis] for look in looks] for axis in (0, 1))
-        return (
-            Cell(str(len(looks))),
-            Cell(str(len({audit.groups[look.name] for look in looks}))),
-            Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
-            Cell(str(sum(look.coloured for look in looks))),
-            _quartiles(shares, 1) if shares else Cell("–"),
-            Cell(str(sum(look.lesions > 1 for look in looks))),
-            Cell(str(sum(look.empty for look in looks))),
-            _range(heights),
-            _range(widths),
-        )
-
-    heads = (
-        *(Cell(text) for text in ("Class", "Images", "Scans", "Marks", "Colour")),
-        Cell("Lesion, % of the image", "median, quartiles"),
-        *(Cell(text) for text in ("Several lesions", "Empty masks")),
-        *(Cell(text, "median, range") for text in ("Height", "Width")),
-    )
-    by_label = _by_label(audit, labels)
-    parts = {**by_label, **({"all": audit.looks} if len(labels) > 1 else {})}
-    return Table("Images of each class", heads, tuple((name, row(looks)) for name, looks in parts.items()))
-
-
-def _quartiles(values: ArrayLike, digits: int) -> Cell:
-    low, middle, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75))
-    return _with_span(middle, low, high, digits)
-
-
-def _range(values: Sequence[int]) -> Cell:
-    return _with_span(np.median(values), min(values), max(values), 0)
-
-
-def _size_charts(audit: Audit, labels: Sequence[str]) -> list[Markup]:
-    by_label = _by_label(audit, labels)
-    drawn = []
-    shares = {
-        label: np.sort([100 * look.share for look in looks if not look.empty]) for label, looks in by_label.items()
-    }
-    every = np.concatenate([*shares.values(), []])
-    if len(every):
-        x = charts.log_axis("lesion, % of the image", 0.9 * float(every.min()), 1.1 * float(every.max()))
-        y = Axis("Lesions no larger than this", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
-        lines = [
-            Series(label, colour, values, np.arange(1, len(values) + 1) / len(values))
-            for colour, (label, values) in enumerate(shares.items(), 1)
-            if len(values)
-        ]
-        drawn.append(charts.plot("Size of the lesions", x, y, lines, "Share of lesions up to a size, for each class"))
-    sides = [[look.shape[axis] for look in audit.looks] for axis in (1, 0)]
-    x, y = (charts.linear_axis(name, 0, max(side)) for name, side in zip(("width", "Height"), sides, strict=True))
-    dots = [
-        Series(label, colour, [look.shape[1] for look in looks], [look.shape[0] for look in looks], dots=True)
-        for colour, (label, looks) in enumerate(by_label.items(), 1)
-    ]
-    drawn.append(charts.plot("Size of the images, in pixels", x, y, dots, "Height against width of each image"))
-    return drawn
