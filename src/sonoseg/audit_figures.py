@@ -29,7 +29,7 @@ def noise(audit: Audit) -> Interval | None:
 
 def median(audit: Audit) -> float:
     """Median Dice of two outlines of one scan; NaN where there are none."""
-    dice = [each.dice for each in audit.outlined_twice()]
+    dice = [each.dice or 0.0 for each in audit.outlined_twice()]
     return float(np.median(dice)) if dice else np.nan
 
 
