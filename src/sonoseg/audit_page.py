@@ -27,8 +27,8 @@ PAGE, TABLE = "audit.html", "audit.csv"
 THUMBNAIL = 208
 """Longest side of a thumbnail, in pixels."""
 
-LEAST, GROUPS, PICTURED = 12, 300, 24
-"""Groups that stand open on the page, groups that are pictured at all, and pictures of any other finding."""
+LEAST, GROUPS, MEMBERS, PICTURED = 12, 300, 12, 24
+"""Groups that stand open on the page, groups and images of each that are pictured, pictures of any other finding."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def page(audit: Audit, command: str) -> str:
 _RULES = {
     "Copies": f"Found from the pixels: median correlation of tiles after registration, {COPY_SCORE} or more; pairs are "
     "closed into groups. Other views of one lesion are no copies, and a group is not a patient.",
-    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group. Pairs where "
+    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group of up to 12, neighbours in "
+    "larger ones. Pairs where "
     "one mask is empty are conflicts of labels, and are left out of the mean.",
     "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is "
     "a smaller one. A hole is background that the mask encloses, touching by side.",
@@ -131,7 +132,7 @@ class _Copies:
     def describe(self, name: str) -> dict[str, Any]:
         """What the template needs of a group."""
         looks = self.groups[name]
-        return {"looks": looks, "crosses": crosses(looks), "words": self._words(name)}
+        return {"looks": looks[:MEMBERS], "crosses": crosses(looks), "words": self._words(name)}
 
     def _dice(self, name: str) -> list[float]:
         return [each.dice for each in self._compared[name] if each.dice is not None]
@@ -196,7 +197,7 @@ def _facts(audit: Audit, copies: _Copies) -> dict[str, int]:
 
 
 def _summary(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[dict[str, Any]]:
-    crossing = sum(len(group["looks"]) for group in copies.crossing)
+    crossing = sum(len(looks) for looks in copies.groups.values() if crosses(looks))
 
     def line(key: str, title: str, count: int, advice: str) -> dict[str, Any]:
         return {

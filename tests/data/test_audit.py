@@ -73,3 +73,9 @@ def test_progress_reaches_the_end_of_every_stage() -> None:
 def test_a_set_of_which_nothing_can_be_read_is_refused() -> None:
     with pytest.raises(UserError, match=r"no image of odd: can be read; the first: broken\.png"):
         measure(odd_set(("broken",)))
+
+
+def test_in_a_large_group_each_is_compared_with_the_next_alone(monkeypatch) -> None:
+    monkeypatch.setattr("sonoseg.data.audit.ALL_PAIRS", 1)
+    found = measure(odd_set(("plain", "copy", "normal")))
+    assert [(each.first, each.second) for each in found.comparisons] == [("copy", "plain")]
