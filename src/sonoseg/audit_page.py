@@ -103,8 +103,8 @@ _RULES = {
     "Copies": f"Found from the pixels: median correlation of tiles after registration, {COPY_SCORE} or more; pairs are "
     "closed into groups. Other views of one lesion are no copies, and a group is not a patient.",
     "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group of up to "
-    f"{ALL_PAIRS}, neighbours in larger ones. Pairs where one mask is empty are conflicts of labels, and are left out of "
-    "the mean.",
+    f"{ALL_PAIRS}, neighbours in larger ones. Pairs where one mask is empty are conflicts of labels, and are left "
+    "out of the mean.",
     "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is "
     "a smaller one. A hole is background that the mask encloses, touching by side.",
     "Border": "A mask touches the border with a pixel in the first or last row or column.",
