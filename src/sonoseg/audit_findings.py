@@ -11,7 +11,7 @@ NORMAL = "normal"
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of peculiarity. key: of its section. meaning, advice: for the page. note: stands below a picture."""
+    """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. note: below a picture."""
 
     key: str
     title: str
@@ -94,8 +94,8 @@ FINDINGS = (
         "Burnt-in marks",
         lambda look: look.marked,
         "Calipers, measuring lines, text or a body mark lie over the scan; found by a detector, which passes over the "
-        "maker's name at the top edge. Calipers sit on the lesion's outline and give it away, and they stand on some "
-        "classes more often than on others.",
+        "maker's name at the top edge. Calipers sit on the lesion's outline and give it away, and they may stand on "
+        "one class more often than on another.",
         "Report results with and without marks. A classifier can learn the mark instead of the lesion.",
     ),
     Finding(

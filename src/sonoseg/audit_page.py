@@ -8,30 +8,27 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from sonoseg import __version__, charts
+from sonoseg import __version__, audit_figures, charts
 from sonoseg.audit_findings import FINDINGS
-from sonoseg.charts import Axis, Estimate, Series
-from sonoseg.data.audit import COLUMNS, Audit, Comparison, Look, crosses, rows
+from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.copies import COPY_SCORE
 from sonoseg.data.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.files import write_csv, write_text
 from sonoseg.images import Image
-from sonoseg.intervals import Interval, bootstrap_mean
+from sonoseg.intervals import Interval
 from sonoseg.metrics import LESION_PIXELS
-from sonoseg.tables import Cell, Table, estimate, number, percent
+from sonoseg.tables import number, percent
 
 PAGE, TABLE = "audit.html", "audit.csv"
 
 THUMBNAIL = 208
 """Longest side of a thumbnail, in pixels."""
 
-LEAST, GROUPS, PICTURED = 12, 300, 24
-"""Groups that stand open on the page, groups that are pictured at all, and pictures of any other finding."""
-
-_TENTHS = tuple(step / 10 for step in range(0, 11, 2))
+LEAST, GROUPS, MEMBERS, PICTURED = 12, 300, 12, 24
+"""Groups that stand open on the page, groups and images of each that are pictured, pictures of any other finding."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +84,14 @@ def page(audit: Audit, command: str) -> str:
         least=copies.within[:LEAST],
         others=copies.within[LEAST : copies.room],
         hidden_groups=max(0, len(copies.within) - copies.room),
-        agreement=_agreement(audit),
+        agreement=audit_figures.agreement(audit),
         own=own,
         findings=[(finding, found[finding.key]) for finding in FINDINGS],
         pictured=pictured,
-        marks_chart=_marks_chart(audit, labels),
+        marks_chart=audit_figures.marks_chart(audit, labels),
         labels=labels,
-        class_table=_class_table(audit, labels),
-        size_charts=_size_charts(audit, labels),
+        class_table=audit_figures.class_table(audit, labels),
+        size_charts=audit_figures.size_charts(audit, labels),
         failures=audit.failures,
         rules=_RULES,
         version=__version__,
@@ -105,8 +102,9 @@ def page(audit: Audit, command: str) -> str:
 _RULES = {
     "Copies": f"Found from the pixels: median correlation of tiles after registration, {COPY_SCORE} or more; pairs are "
     "closed into groups. Other views of one lesion are no copies, and a group is not a patient.",
-    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group. Pairs where "
-    "one mask is empty are conflicts of labels, and are left out of the mean.",
+    "Agreement": "Dice of two masks after registration, where both pictures are; every pair of a group of up to "
+    f"{ALL_PAIRS}, neighbours in larger ones. Pairs where one mask is empty are conflicts of labels, and are left "
+    "out of the mean.",
     "Parts": f"A lesion is a part of a mask of {LESION_PIXELS} pixels or more, touching by side or corner; a speck is "
     "a smaller one. A hole is background that the mask encloses, touching by side.",
     "Border": "A mask touches the border with a pixel in the first or last row or column.",
@@ -134,7 +132,7 @@ class _Copies:
     def describe(self, name: str) -> dict[str, Any]:
         """What the template needs of a group."""
         looks = self.groups[name]
-        return {"looks": looks, "crosses": crosses(looks), "words": self._words(name)}
+        return {"looks": looks[:MEMBERS], "crosses": crosses(looks), "words": self._words(name)}
 
     def _dice(self, name: str) -> list[float]:
         return [each.dice for each in self._compared[name] if each.dice is not None]
@@ -158,26 +156,30 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
     images = len(audit.looks)
     scans = images - copies.images + len(copies.groups)
     told = (
-        f"{images} images show {scans} different scans: {copies.images} of them lie in {len(copies.groups)} groups of "
-        "copies."
+        f"{images} images show {_count(scans, 'different scan')}: {copies.images} of them lie in "
+        f"{_count(len(copies.groups), 'group')} of copies."
         if copies.groups
-        else f"None of the {images} images is a copy of another one."
+        else f"No image of the {images} is a copy of another one."
     )
     sentences = [told]
     if copies.crossing:
-        bear = "group bears" if len(copies.crossing) == 1 else "groups bear"
-        sentences.append(f"{len(copies.crossing)} {bear} more than one label.")
-    noise = _noise(audit)
-    if noise:
+        bears = "bears" if len(copies.crossing) == 1 else "bear"
+        sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
+    noise = audit_figures.noise(audit)
+    if noise and noise.groups >= audit_figures.ENOUGH:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
-            f"{number(_median(audit))} ({noise.n} pairs): the ceiling that the labels set."
+            f"{number(audit_figures.median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
     if audit.failures:
-        sentences.append(f"{len(audit.failures)} images could not be read.")
+        sentences.append(f"{_count(len(audit.failures), 'image')} could not be read.")
     return sentences
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _between(found: Interval) -> str:
@@ -195,7 +197,7 @@ def _facts(audit: Audit, copies: _Copies) -> dict[str, int]:
 
 
 def _summary(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[dict[str, Any]]:
-    crossing = sum(len(group["looks"]) for group in copies.crossing)
+    crossing = sum(len(looks) for looks in copies.groups.values() if crosses(looks))
 
     def line(key: str, title: str, count: int, advice: str) -> dict[str, Any]:
         return {
@@ -221,43 +223,6 @@ def _spread(looks: Sequence[Look]) -> list[Look]:
     return [looks[index * len(looks) // PICTURED] for index in range(PICTURED)]
 
 
-def _noise(audit: Audit) -> Interval | None:
-    pairs = audit.outlined_twice()
-    if not pairs:
-        return None
-    return bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs])
-
-
-def _median(audit: Audit) -> float:
-    return float(np.median([each.dice for each in audit.outlined_twice()]))
-
-
-def _agreement(audit: Audit) -> dict[str, Any] | None:
-    noise = _noise(audit)
-    if not noise:
-        return None
-    dice = np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
-    reached = np.linspace(1, 0, len(dice) + 1)
-    y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
-    series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
-    chart = charts.plot("", Axis("Dice", 0, 1, _TENTHS), y, series, "Share of pairs of copies that reach a Dice")
-    table = Table(
-        "Dice of two outlines of one scan",
-        (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
-        ((str(noise.n), (Cell(str(noise.groups)), estimate(noise), _quartiles(dice, 3))),),
-    )
-    pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
-    note = (
-        f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
-        f"{pairs - empty - noise.n} where both are, or where the pair could not be laid over each other."
-    )
-    return {"chart": chart, "table": table, "note": note}
-
-
-def _with_span(value: float, low: float, high: float, digits: int) -> Cell:
-    return Cell(number(float(value), digits), f"{number(float(low), digits)} to {number(float(high), digits)}")
-
-
 def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
     """What the groups and folds that come with the set say about the copies that were found."""
     own = {row.image: row for row in audit.data.folds.rows}
@@ -267,11 +232,12 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
     if not copies.groups:
         words.append("No copies were found that it could part.")
     elif not parted:
-        words.append(f"It keeps all {len(copies.groups)} groups of copies together.")
+        words.append("It keeps the images of every group of copies together.")
     else:
         words.append(
-            f"It parts {len(parted)} of the {len(copies.groups)} groups of copies, and {len(leaking)} of these lie in "
-            "more than one of its folds: with these folds, copies of test images are trained on."
+            f"It parts {len(parted)} of the {_count(len(copies.groups), 'group')} of copies. In more than one of its "
+            f"folds lie {len(leaking)} of these"
+            + (": with these folds, copies of test images are trained on." if leaking else ".")
         )
     members: dict[str, set[str]] = {}
     for look in audit.looks:
@@ -280,84 +246,7 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         same = {frozenset(look.name for look in looks) for looks in copies.groups.values()}
         theirs = {frozenset(names) for names in members.values() if len(names) > 1}
         words.append(
-            f"Of its {len(theirs)} groups of copies, {len(theirs & same)} were found here exactly as they are."
+            f"Of its {_count(len(theirs), 'group')} of copies, {len(theirs & same)} were found here just as they are."
         )
     shown = [] if audit.data.grouping == ALONE else [copies.describe(name) for name in parted[:GROUPS]]
     return {"words": words, "groups": shown}
-
-
-def _by_label(audit: Audit, labels: Sequence[str]) -> dict[str, list[Look]]:
-    return {label: [look for look in audit.looks if look.label == label] for label in labels}
-
-
-def _marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
-    estimates = []
-    for colour, (label, looks) in enumerate(_by_label(audit, labels).items(), 1):
-        found = bootstrap_mean([float(look.marked) for look in looks], [audit.groups[look.name] for look in looks])
-        text = f"{percent(found.mean, 0)} of {len(looks)}"
-        estimates.append(Estimate(label, colour, found.mean, found.low, found.high, text))
-    axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
-    alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
-    return charts.intervals("Images with burnt-in marks, 95\u00a0% interval", axis, estimates, alt)
-
-
-def _class_table(audit: Audit, labels: Sequence[str]) -> Table:
-    def row(looks: Sequence[Look]) -> tuple[Cell, ...]:
-        shares = [100 * look.share for look in looks if not look.empty]
-        heights, widths = ([look.shape[axis] for look in looks] for axis in (0, 1))
-        return (
-            Cell(str(len(looks))),
-            Cell(str(len({audit.groups[look.name] for look in looks}))),
-            Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
-            Cell(str(sum(look.coloured for look in looks))),
-            _quartiles(shares, 1) if shares else Cell("–"),
-            Cell(str(sum(look.lesions > 1 for look in looks))),
-            Cell(str(sum(look.empty for look in looks))),
-            _range(heights),
-            _range(widths),
-        )
-
-    heads = (
-        *(Cell(text) for text in ("Class", "Images", "Scans", "Marks", "Colour")),
-        Cell("Lesion, % of the image", "median, quartiles"),
-        *(Cell(text) for text in ("Several lesions", "Empty masks")),
-        *(Cell(text, "median, range") for text in ("Height", "Width")),
-    )
-    by_label = _by_label(audit, labels)
-    parts = {**by_label, **({"all": audit.looks} if len(labels) > 1 else {})}
-    return Table("Images of each class", heads, tuple((name, row(looks)) for name, looks in parts.items()))
-
-
-def _quartiles(values: ArrayLike, digits: int) -> Cell:
-    low, middle, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75))
-    return _with_span(middle, low, high, digits)
-
-
-def _range(values: Sequence[int]) -> Cell:
-    return _with_span(np.median(values), min(values), max(values), 0)
-
-
-def _size_charts(audit: Audit, labels: Sequence[str]) -> list[Markup]:
-    by_label = _by_label(audit, labels)
-    drawn = []
-    shares = {
-        label: np.sort([100 * look.share for look in looks if not look.empty]) for label, looks in by_label.items()
-    }
-    every = np.concatenate([*shares.values(), []])
-    if len(every):
-        x = charts.log_axis("lesion, % of the image", 0.9 * float(every.min()), 1.1 * float(every.max()))
-        y = Axis("Lesions no larger than this", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
-        lines = [
-            Series(label, colour, values, np.arange(1, len(values) + 1) / len(values))
-            for colour, (label, values) in enumerate(shares.items(), 1)
-            if len(values)
-        ]
-        drawn.append(charts.plot("Size of the lesions", x, y, lines, "Share of lesions up to a size, for each class"))
-    sides = [[look.shape[axis] for look in audit.looks] for axis in (1, 0)]
-    x, y = (charts.linear_axis(name, 0, max(side)) for name, side in zip(("width", "Height"), sides, strict=True))
-    dots = [
-        Series(label, colour, [look.shape[1] for look in looks], [look.shape[0] for look in looks], dots=True)
-        for colour, (label, looks) in enumerate(by_label.items(), 1)
-    ]
-    drawn.append(charts.plot("Size of the images, in pixels", x, y, dots, "Height against width of each image"))
-    return drawn

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ from sonoseg.metrics import LESION_PIXELS
 
 FULL_SHARE = 0.95
 """A mask that covers this share of its image, or more, is called full."""
+
+ALL_PAIRS = 12
+"""In a group of more images than this, such as a whole clip, each is compared with the next one alone."""
 
 COLUMNS = (
     "image",
@@ -115,7 +118,7 @@ class Audit:
     """What was found in a set.
 
     looks: of every image that could be read. groups: of copies, name -> group, those images alone.
-    comparisons: of all pairs within a group.
+    comparisons: of all pairs within a group, of neighbours in those of more than ``ALL_PAIRS`` images.
     """
 
     data: DataSet
@@ -284,7 +287,11 @@ def _compare_all(
     members: dict[str, list[str]] = defaultdict(list)
     for name in sorted(groups, key=natural_key):
         members[groups[name]].append(name)
-    pairs = [pair for names in members.values() for pair in combinations(names, 2)]
+    pairs = [
+        pair
+        for names in members.values()
+        for pair in (combinations(names, 2) if len(names) <= ALL_PAIRS else pairwise(names))
+    ]
     found = []
     for done, each in enumerate(pool.map(lambda pair: _compare(read, *pair), pairs), 1):
         found.append(each)
