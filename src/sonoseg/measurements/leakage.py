@@ -145,8 +145,8 @@ def page(summary: dict[str, Any], about: dict[str, Any]) -> str:
         f"# What leakage does: {about['data']}\n\n"
         f"One recipe on folds that keep groups together and on random ones, {len(about['folds'])} folds of each. On "
         f"random folds {many} of the test images have a copy (another image of their group) in training, {few} of "
-        "those with a lesion. Each image is paired with itself. The last line is the difference of the two before it: the "
-        "luck of the split is in both. Intervals are 95 %, by resampling groups.\n\n"
+        "those with a lesion. Each image is paired with itself. The last line is the difference of the two before it: "
+        "the luck of the split is in both. Intervals are 95 %, by resampling groups.\n\n"
         f"{table(('', 'images', '[95 %]'), lines)}\nSettings: {settings}.\n\n    {about['command']}\n"
     )
 
