@@ -1,6 +1,8 @@
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -34,12 +36,46 @@ def test_train_evaluate_and_refuse(
     assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0
     assert "nothing drawn" in capsys.readouterr().out
     assert (tmp_path / "run" / "cases.csv").exists()
+    before = (tmp_path / "run" / "cases.csv").read_bytes()
+    pictures(tmp_path / "other")
+    assert sonoseg(monkeypatch, "evaluate", run, "--data", f"folder:{tmp_path / 'other'}") == 0
+    assert "images of phantom" in (said := capsys.readouterr().out)
+    assert "the drop is" in said
+    assert (tmp_path / "run" / "cases.csv").read_bytes() == before
+    summary = json.loads((tmp_path / "run" / "on-folder" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["external"]["models"]["unet"]["away"]["n"] == 6
+    assert summary["external"]["trained_on"] == "phantom"
     everything = str(tmp_path / "all")
     assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--fold", "-1", "--out", everything) == 0
     capsys.readouterr()
     assert "trained on the whole of phantom" in fails(
         monkeypatch, capsys, "evaluate", everything, "--data", "phantom:20"
     )
+
+
+def pictures(folder: Path) -> None:
+    """A folder of six images, each with the mask of a bright square."""
+    folder.mkdir()
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 80, (40, 50), np.uint8)
+        mask = np.zeros((40, 50), np.uint8)
+        mask[10 + number : 25, 12:30] = 255
+        PIL.Image.fromarray(pixels + mask // 2).save(folder / f"x{number}.png")
+        PIL.Image.fromarray(mask).save(folder / f"x{number}_mask.png")
+
+
+def test_leakage_is_measured_when_both_arms_stand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["measure", "leakage", "--data", "phantom:20", *TINY, "--folds", "0", "--out", str(tmp_path)]
+    assert sonoseg(monkeypatch, *command, "--arm", "random") == 0
+    assert "--arm grouped" in capsys.readouterr().out
+    assert sonoseg(monkeypatch, *command, "--arm", "grouped") == 0
+    assert "what the copies did" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "grouped", "random", "leakage.csv", "leakage.md", "summary.json",
+    }  # fmt: skip
+    assert "grouped, random and both" in fails(monkeypatch, capsys, *command, "--arm", "none")
 
 
 def test_models_lists_the_four(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

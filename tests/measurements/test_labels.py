@@ -12,7 +12,7 @@ from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.errors import UserError
 from sonoseg.images import Image
 from sonoseg.measurements import labels
-from sonoseg.measurements.labels import Outlined, measure, sum_up, write
+from sonoseg.measurements.labels import Outlined, measure, measure_itself, sum_up, write
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -82,3 +82,11 @@ def test_what_is_written(tmp_path: Path) -> None:
     page = (tmp_path / "labels.md").read_text(encoding="utf-8")
     assert "4 could be laid over each other" in page
     assert "| all pairs | 4 | 2 | 0.700 [" in page
+
+
+def test_a_mask_agrees_with_itself_nearly_wholly(data: DataSet) -> None:
+    found = measure_itself(data, 3)
+    assert 1 <= len(found) <= 3
+    assert min(found) > 0.9
+    assert found == measure_itself(data, 3)
+    assert sum_up(pairs(), found)["itself"]["mean"]["n"] == len(found)

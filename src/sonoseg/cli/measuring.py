@@ -74,7 +74,7 @@ def labels(data: learning.Data, out: Out = Path("runs/labels")) -> None:
 
     opened = open_set(data)
     pairs = measurement.measure(opened, Bar("comparing masks").step)
-    summary = measurement.sum_up(pairs)
+    summary = measurement.sum_up(pairs, measurement.measure_itself(opened))
     measurement.write(out, pairs, summary, opened.name, command_line())
     typer.echo(measurement.page(summary, opened.name, command_line()))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.SUMMARY}, {out / measurement.PAGE}")
