@@ -1,4 +1,6 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from sonoseg.data.folds import Folds
 from sonoseg.data.samples import DataSet, digest
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.judging import Candidate, at_home, chosen, counted, judge, sum_up
+from sonoseg.judging import Candidate, at_home, chosen, counted, judge, of_model, sum_up
 from sonoseg.predictor import Predictor
+from tiny_model import record, write_model
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,15 @@ def test_a_summary_tells_calibration_confidence_and_the_spread_of_seeds(data: Da
     pixels = sum(each["pixels"] for each in summary["calibration"]["dark"]["bins"])
     assert pixels == found.reliability.pixels.sum() + counts[1][1].pixels.sum()
     assert "calibration" not in sum_up(found.cases, [])
+
+
+def test_a_model_file_is_judged_as_a_run_is_but_never_on_what_it_was_trained_on(data: DataSet, tmp_path: Path) -> None:
+    def model(**trained_on: object) -> Candidate:
+        told = {"sonoseg": json.dumps(record(trained_on={"digests": [], **trained_on}))}
+        return of_model(write_model(tmp_path / "tiny.onnx", told))
+
+    assert len(judge(model(set="busi", fold=-1), data).cases) == 20
+    with pytest.raises(UserError, match="trained on the whole of phantom"):
+        judge(model(set="phantom", fold=-1), data)
+    with pytest.raises(UserError, match="was in the training"):
+        judge(model(set="folder", fold=-1, digests=[digest(data.samples[3].read()[0])]), data)

@@ -61,7 +61,7 @@ def of_model(name: str | Path) -> Candidate:
 
 def at_home(candidate: Candidate, data: DataSet) -> bool:
     """Whether a set is the one that the candidate was trained on: the same name and, where they are told, folds."""
-    return candidate.trained_on["set"] == data.name and candidate.folds in (None, data.folds)
+    return candidate.trained_on.get("set") == data.name and candidate.folds in (None, data.folds)
 
 
 def chosen(candidate: Candidate, data: DataSet) -> tuple[Sample, ...]:

@@ -45,6 +45,10 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+def untimed(line: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in line.items() if name != "seconds"}
+
+
 def test_one_seed_gives_the_same_weights_and_another_does_not(packed: Packed, tmp_path: Path) -> None:
     first = run(CONFIG, packed, tmp_path / "a.pt")
     assert same(first, run(CONFIG, packed, tmp_path / "b.pt"))
@@ -60,7 +64,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(packed: Packed, tmp_path: Pa
     assert len(stopped.history) == 2
     resumed = Told()
     assert same(run(config, packed, tmp_path / "a.pt", resumed), expected)
-    assert resumed.history == whole.history
+    assert [untimed(line) for line in resumed.history] == [untimed(line) for line in whole.history]
     assert [line["epoch"] for line in whole.history] == [1, 2, 3]
 
 

@@ -148,10 +148,10 @@ def evaluate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the tables; if left out the run's own, or RUN/on-SET for another set."),
+        typer.Option(help="Folder for the tables; if left out the run's own, RUN/on-SET or MODEL-on-SET."),
     ] = None,
 ) -> None:
-    """Measure a run: on the fold that it held out, or on the whole of another set, with the drop from home."""
+    """Measure a run or a model: on the fold that it held out, or on the whole of another set, with the drop from home."""
     need_training()
     from sonoseg import judging
     from sonoseg.data.sources import open_set
@@ -163,7 +163,8 @@ def evaluate(
     abroad = not all(judging.at_home(candidate, opened) for candidate in candidates)
     if not abroad and len(runs) > 1:
         raise UserError(f"{run} holds {len(runs)} runs that were judged at home", hint=f"see {run / 'summary.json'}")
-    folder = out or (Path(f"{run.stem}-on-{opened.name}") if not runs else run / f"on-{opened.name}" if abroad else run)
+    own = run / f"on-{opened.name}" if abroad else run
+    folder = out or (own if runs else Path(f"{run.stem}-on-{opened.name}"))
     cases, counts = [], []
     for candidate in candidates:
         evaluation = judging.judge(candidate, opened, progress().evaluated)
@@ -171,7 +172,9 @@ def evaluate(
         counts.append(judging.counted(candidate, evaluation))
     summary = judging.sum_up(cases, counts)
     if abroad:
-        summary |= _abroad(cases, candidates[0].trained_on["set"], opened.name, home or run, home is not None)
+        summary |= _abroad(
+            cases, candidates[0].trained_on.get("set", "unknown"), opened.name, home or run, home is not None
+        )
     judging.write_tables(folder, cases, counts, summary)
     _table(summary)
     typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
