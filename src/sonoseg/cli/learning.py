@@ -151,7 +151,7 @@ def evaluate(
         typer.Option(help="Folder for the tables; if left out the run's own, RUN/on-SET or MODEL-on-SET."),
     ] = None,
 ) -> None:
-    """Measure a run or a model: on the fold that it held out, or on the whole of another set, with the drop from home."""
+    """Measure a run or a model: on the fold that it held out, or on all of another set, with the drop from home."""
     need_training()
     from sonoseg import judging
     from sonoseg.data.sources import open_set
@@ -172,9 +172,8 @@ def evaluate(
         counts.append(judging.counted(candidate, evaluation))
     summary = judging.sum_up(cases, counts)
     if abroad:
-        summary |= _abroad(
-            cases, candidates[0].trained_on.get("set", "unknown"), opened.name, home or run, home is not None
-        )
+        trained = candidates[0].trained_on.get("set", "unknown")
+        summary |= _abroad(cases, trained, opened.name, home or run, home is not None)
     judging.write_tables(folder, cases, counts, summary)
     _table(summary)
     typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
