@@ -115,7 +115,7 @@ def _limits(record: Record) -> str:
         "mask no proof of none.\n"
         "- The masks that it learnt from are noisy: one image outlined twice agrees at a mean Dice of 0.82.\n"
         "- Circularity and depth-to-width of a mask depend on details of the outline that segmentation does not keep.\n"
-        "- Calipers and text are burnt into 30 % of BUSI, more often where there is a lesion; a network may lean on them."
+        "- Calipers and text are burnt into 30 % of BUSI, more often beside a lesion; a network may lean on it."
     )
 
 
