@@ -44,6 +44,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(self.server.content) - start))
+        if start:
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(self.server.content) - 1}/{len(self.server.content)}"
+            )
         self.end_headers()
         body = self.server.content[start:]
         body, self.server.cut = (body[: self.server.cut], 0) if self.server.cut else (body, 0)
@@ -109,7 +113,7 @@ def test_an_altered_file_is_refused_and_removed(server: Server, tmp_path: Path) 
 
 
 def test_an_address_that_does_not_answer_is_one_sentence(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"could not be downloaded \(Not Found\)"):
+    with pytest.raises(UserError, match=r"could not be downloaded \(404 Not Found\)"):
         fetch(address(server, "other"), SHA256, tmp_path / "file.bin")
     with pytest.raises(UserError, match="could not be downloaded"):
         fetch("http://127.0.0.1:1/file", SHA256, tmp_path / "file.bin")

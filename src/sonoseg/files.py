@@ -3,10 +3,13 @@
 import csv
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+Received = Callable[[int, int | None], None]
+"""Told after each piece of a file that comes: bytes there so far, and in all, or None where nobody says."""
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.download import Progress, cache_folder, fetch
+from sonoseg.download import cache_folder, fetch
 from sonoseg.errors import UserError
+from sonoseg.files import Received
 from sonoseg.predictor import Gates, Model, Network, Predictor
 from sonoseg.runtime import Session, default_backend, start
 
@@ -62,7 +63,7 @@ def read_record(path: Path) -> Record:
     return _record(_content(path), path)
 
 
-def resolve(name: str | Path, progress: Progress | None = None) -> Path:
+def resolve(name: str | Path, progress: Received | None = None) -> Path:
     """Find the file of a model: a name that comes with the package, a path, or ``https://...#sha256=CHECKSUM``.
 
     A URL is downloaded to the user's cache, once. Errors: ``UserError`` where there is nothing, or no checksum.

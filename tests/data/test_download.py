@@ -10,6 +10,7 @@ from email.message import Message
 
 import pytest
 
+from sonoseg import receiving
 from sonoseg.data import download
 from sonoseg.data.catalogue import KNOWN, Download, KnownSet
 from sonoseg.errors import UserError
@@ -217,7 +218,7 @@ def test_a_redirection_to_another_host_is_refused(monkeypatch, server, tmp_path)
     ],
 )
 def test_redirections_keep_host_and_encryption(old, new, right):
-    handler = download._SameHost()
+    handler = receiving.SameHost()
     request = urllib.request.Request(old)
     if right:
         assert handler.redirect_request(request, io.BytesIO(), 302, "", Message(), new).full_url == new

@@ -5,24 +5,20 @@ Proxies are those that urllib knows: the system's, or ``https_proxy`` and its ki
 
 import difflib
 import hashlib
-import http.client
 import json
 import re
 import shutil
 import stat
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from sonoseg.data.catalogue import KNOWN, Download, KnownSet
-from sonoseg.download import Progress
 from sonoseg.errors import UserError
-from sonoseg.files import write_json
+from sonoseg.files import Received, write_json
+from sonoseg.receiving import receive
 
 RECORD = "SOURCE.json"
 """Written beside the files: where they came from, when, and their checksums."""
@@ -32,11 +28,9 @@ MAX_UNPACKED = 10_000_000_000
 
 _STAGING = ".unpacking"
 _PIECE = 1 << 18
-_TIMEOUT = 30.0
-_AGAIN = "try again: it goes on where it broke off; behind a proxy, set https_proxy"
 
 
-def get(name: str, to: Path, progress: Progress | None = None) -> Path:
+def get(name: str, to: Path, progress: Received | None = None) -> Path:
     """Download a known set into ``to``, a new or empty folder, and return it: ``--data NAME:TO`` reads it.
 
     Where ``to`` has the set already nothing is done. What was received before a connection broke is kept as ``.part``
@@ -86,29 +80,6 @@ def record(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def receive(url: str, part: Path, progress: Progress | None = None) -> Path:
-    """Append to ``part`` what it lacks of ``url``, and return it.
-
-    Errors: ``UserError`` where the address does not answer, sends to another host or away from https, or where the
-    connection breaks; what has come so far stays.
-    """
-    start = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    try:
-        with urllib.request.build_opener(_SameHost).open(request, timeout=_TIMEOUT) as answer:
-            _store(answer, part, start, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if not (start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE):
-            raise _failed(url, f"{error.code} {error.reason}") from error
-        if error.headers.get("Content-Range", f"bytes */{start}") != f"bytes */{start}":
-            part.unlink()
-            raise _failed(url, "what was kept of it is not a part of it; it was deleted") from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        raise _failed(url, getattr(error, "reason", None) or error) from error
-    return part
-
-
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a ZIP archive into ``folder``; everything is checked before anything is written.
 
@@ -134,51 +105,6 @@ def unpack(archive: Path, folder: Path) -> None:
             hint="download it again",
             exit_code=1,
         ) from error
-
-
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows redirections within a host and never from https to http."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Give the next request. Errors: ``UserError`` where it leaves the host or https."""
-        old, new = urlsplit(req.full_url), urlsplit(newurl)
-        if new.hostname != old.hostname or (old.scheme == "https" and new.scheme != "https"):
-            fp.close()
-            raise UserError(
-                f"{req.full_url} sends elsewhere, to {newurl}; only {old.scheme}://{old.hostname} is trusted",
-                hint="download the set from its page by hand: sonoseg data list names it",
-                exit_code=1,
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _store(answer: http.client.HTTPResponse, part: Path, start: int, progress: Progress | None) -> None:
-    goes_on = answer.status == http.client.PARTIAL_CONTENT
-    if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-        raise OSError(f"the server sent another part than asked for: {answer.headers.get('Content-Range')}")
-    there = start if goes_on else 0
-    length = answer.headers.get("Content-Length")
-    total = there + int(length) if length else None
-    with part.open("ab" if goes_on else "wb") as file:
-        while piece := answer.read(_PIECE):
-            file.write(piece)
-            there += len(piece)
-            if progress:
-                progress(there, total)
-    if total is not None and there < total:
-        raise OSError(f"the connection broke after {there:,} of {total:,} bytes")
-
-
-def _failed(url: str, reason: object) -> UserError:
-    return UserError(f"{url} could not be downloaded ({reason})", hint=_AGAIN, exit_code=1)
 
 
 def _check_empty(to: Path, known: KnownSet) -> None:
