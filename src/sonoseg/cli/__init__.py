@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import learning, measuring, sets, use
+from sonoseg.cli import learning, measuring, sets, shipping, use
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -17,8 +17,8 @@ app = typer.Typer(
     "Research use, not a medical device.",
 )
 for command in (
-    use.predict, use.card, learning.benchmark, learning.train, learning.evaluate, learning.models, learning.export,
-    learning.publish,
+    use.predict, use.card, learning.benchmark, learning.train, learning.evaluate, learning.models, shipping.export,
+    shipping.publish,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")
