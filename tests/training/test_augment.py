@@ -63,3 +63,16 @@ def test_brightness_stays_in_range_and_black_stays_black() -> None:
 def test_one_seed_draws_the_same() -> None:
     first, second = (draw(3, 16, Generator().manual_seed(5)) for _ in range(2))
     assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in vars(first))
+
+
+def test_a_share_of_the_images_is_only_mirrored() -> None:
+    drawn = draw(400, 16, Generator().manual_seed(6), share=0.25)
+    images = torch.rand(400, 1, 16, 16, generator=Generator().manual_seed(7))
+    moved, _ = augment(images, (images > 0.5).float(), drawn)
+    spared = [
+        any(torch.allclose(one, other, atol=1e-5) for other in (before, before.flip(-1)))
+        for one, before in zip(moved, images, strict=True)
+    ]
+    assert 0.65 < sum(spared) / 400 < 0.85
+    whole, same = draw(3, 16, Generator().manual_seed(5)), draw(3, 16, Generator().manual_seed(5), share=1.0)
+    assert torch.equal(whole.affine, same.affine)

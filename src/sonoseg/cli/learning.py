@@ -35,6 +35,7 @@ Epochs = Annotated[int, typer.Option(help="Epochs of training.")]
 Batch = Annotated[int, typer.Option(help="Images per step.")]
 Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
 Loss = Annotated[str, typer.Option(help="Images that its Dice part is over: lesions, or all with the normals.")]
+Augmented = Annotated[float, typer.Option(help="Share of the images that are changed by more than a mirror.")]
 Validation = Annotated[float, typer.Option(help="Share of the training groups to cut off and watch.")]
 Seed = Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -58,6 +59,7 @@ def benchmark(
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
     loss: Loss = "lesions",
+    augmented: Augmented = 1.0,
     validation: Validation = 0.0,
     device: Device = "auto",
     devices: Devices = 1,
@@ -76,7 +78,7 @@ def benchmark(
     recipe = Config(
         data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding,
+        loss=loss, padding=padding, augmented=augmented,
     )  # fmt: skip
     plan = Plan(
         recipe,
@@ -107,6 +109,7 @@ def train(
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
     loss: Loss = "lesions",
+    augmented: Augmented = 1.0,
     validation: Validation = 0.0,
     seed: Seed = 0,
     device: Device = "auto",
@@ -126,7 +129,7 @@ def train(
     config = Config(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding,
+        loss=loss, padding=padding, augmented=augmented,
     )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")

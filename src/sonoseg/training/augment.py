@@ -23,11 +23,12 @@ class Draw:
     noise: Tensor
 
 
-def draw(count: int, size: int, generator: Generator) -> Draw:
+def draw(count: int, size: int, generator: Generator, share: float = 1.0) -> Draw:
     """Draw for ``count`` images of ``size`` x ``size``; all randomness of augmentation is here, on the CPU.
 
     Left and right are mirrored; up and down never are: depth has a direction. Rotation within 15 degrees, zoom 0.75 to
-    1.33, a change of proportions within 15 %, shifts within 10 % of the frame.
+    1.33, a change of proportions within 15 %, shifts within 10 % of the frame. share: of the images, in [0, 1], that
+    get more than the mirror.
     """
 
     def uniform(low: float, high: float) -> Tensor:
@@ -45,12 +46,27 @@ def draw(count: int, size: int, generator: Generator) -> Draw:
     def per_image(values: Tensor) -> Tensor:
         return values.view(count, 1, 1, 1)
 
-    return Draw(
+    drawn = Draw(
         affine=torch.stack(rows, 1),
         gain=per_image(uniform(math.log(0.75), math.log(1.33)).exp()),
         gamma=per_image(uniform(math.log(0.67), math.log(1.5)).exp()),
         speckle=per_image(uniform(0.0, 0.2)),
         noise=torch.randn(count, 1, size // 2, size // 2, generator=generator),
+    )
+    return _spared(drawn, mirror, torch.rand(count, generator=generator) >= share) if share < 1 else drawn
+
+
+def _spared(drawn: Draw, mirror: Tensor, chosen: Tensor) -> Draw:
+    """Leave nothing but the mirror for the chosen ones, ``bool (N,)``; mirror: ``float (N,)``, -1 or 1."""
+    still = torch.zeros_like(drawn.affine)
+    still[:, 0, 0], still[:, 1, 1] = mirror, 1.0
+    one = chosen.view(-1, 1, 1, 1)
+    return Draw(
+        affine=torch.where(chosen.view(-1, 1, 1), still, drawn.affine),
+        gain=drawn.gain.masked_fill(one, 1.0),
+        gamma=drawn.gamma.masked_fill(one, 1.0),
+        speckle=drawn.speckle.masked_fill(one, 0.0),
+        noise=drawn.noise,
     )
 
 

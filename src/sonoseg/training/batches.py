@@ -75,7 +75,7 @@ class Share:
 
 
 def training_batches(
-    data: Packed, batch: int, seed: int, epoch: int, share: Share, device: torch.device
+    data: Packed, batch: int, seed: int, epoch: int, share: Share, device: torch.device, augmented: float = 1.0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of augmented batches, ``float32 (n, 1, size, size)`` each, decided by (seed, epoch) alone.
 
@@ -87,7 +87,7 @@ def training_batches(
     steps = steps_per_epoch(len(data), batch)
     order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
     for indices in torch.split(order, batch):
-        drawn = draw(len(indices), data.images.shape[-1], generator)
+        drawn = draw(len(indices), data.images.shape[-1], generator, augmented)
         part = slice(share.rank, None, share.of)
         mine = type(drawn)(*(getattr(drawn, name)[part].to(device) for name in drawn.__dataclass_fields__))
         yield augment(*data.at(indices[part], device), mine)

@@ -19,6 +19,7 @@ class Config:
     encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. padding: of a timm encoder's
     strided convolutions, "same" for weights that were made with TensorFlow's. steps: recurrences of a recurrent unit.
     loss: "lesions" or "all", the images that its Dice part is taken over.
+    augmented: share of the images that are changed by more than a mirror.
     validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
     """
@@ -44,6 +45,7 @@ class Config:
     also: tuple[str, ...] = ()
     loss: str = "lesions"
     padding: str = "plain"
+    augmented: float = 1.0
 
     def __post_init__(self) -> None:
         lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
@@ -66,6 +68,8 @@ class Config:
                     f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed",
                     hint=f"give --{name} {allowed[0]}",
                 )
+        if not 0 <= self.augmented <= 1:
+            raise UserError(f"augmented is {self.augmented}; from 0 to 1 is allowed", hint="give --augmented 1")
         for name in ("validation", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(

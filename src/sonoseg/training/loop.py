@@ -104,7 +104,7 @@ def _train_epoch(
     share = Share(fabric.global_rank, fabric.world_size)
     model.train()
     total = torch.zeros((), device=fabric.device)
-    batches = training_batches(run.training, config.batch, config.seed, epoch, share, fabric.device)
+    batches = training_batches(run.training, config.batch, config.seed, epoch, share, fabric.device, config.augmented)
     for step, (images, masks) in enumerate(batches):
         rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
         for group in optimizer.param_groups:
