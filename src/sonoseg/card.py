@@ -100,11 +100,18 @@ def _training(record: Record) -> str:
         told = ", ".join(f"{key}: {value}" for key, value in encoder.items())
         lines.append(f"- weights that the encoder began with ({told})")
     settings = record["provenance"].get("settings", {})
-    recipe = ", ".join(f"{name} {value}" for name, value in settings.items() if value not in ("auto", ""))
+    recipe = f"Recipe: {_recipe(settings)}."
+    if before := settings.get("pretrained"):
+        recipe += f"\n\nIt began with a network of the recipe: {_recipe(before)}."
     return (
         f"## Training\n\nOn {trained.get('images', 'unknown')} images; `sonoseg evaluate` refuses to judge this model "
-        "on any of them.\n\n" + "\n".join(lines) + f"\n\nRecipe: {recipe}."
+        "on any of them.\n\n" + "\n".join(lines) + f"\n\n{recipe}"
     )
+
+
+def _recipe(settings: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in settings.items() if name != "pretrained" and value not in ("auto", "")}
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _limits(record: Record) -> str:

@@ -157,4 +157,5 @@ def _record(stored: checkpoint.Checkpoint, name: str) -> dict[str, Any]:
         "scores": record.get("scores", {}),
         "licence": record["trained_on"]["licence"],
         "trained_on": record["trained_on"],
+        "encoder_weights": record.get("encoder_weights", {}),
     }

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from sonoseg import judging
 from sonoseg.benchmark import CELLS
@@ -78,19 +77,8 @@ def publish(
         "smallest_lesion": SHARES[_choose(trials)],
         "scores": _scores(cases, summary, data) | {"specks": specks},
         "weights_licence": WEIGHTS_LICENCE,
-        "encoder_weights": encoder_origin(config.encoder_weights),
     }
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
-
-
-def encoder_origin(weights: str) -> dict[str, str]:
-    """Say where an encoder's weights came from: the file's name, checksum and own words; empty where there are none."""
-    path = Path(weights)
-    if weights in ("none", "timm") or not path.is_file():
-        return {} if weights == "none" else {"from": "timm" if weights == "timm" else path.name}
-    with safe_open(path, framework="np") as stored:
-        told = stored.metadata() or {}
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16], **told}
 
 
 def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:

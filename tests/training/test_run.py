@@ -6,8 +6,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from sonoseg import checkpoint
 from sonoseg.data.folds import Folds, Row
@@ -104,3 +106,51 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path) -> 
     assert torch.get_num_threads() == threads
     first, second = (checkpoint.load(tmp_path / name).network.state_dict() for name in ("killed", "whole"))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def other_set(tmp_path: Path) -> str:
+    """A set of another name: six phantoms in a folder."""
+    folder = tmp_path / "elsewhere"
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for index, sample in enumerate(open_set("phantom:40").samples[30:36]):
+        image, mask = sample.read()
+        Image.fromarray(image.pixels).save(folder / "images" / f"{index}.png")
+        Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(folder / "masks" / f"{index}.png")
+    return f"folder:{folder}"
+
+
+def test_a_pretrained_network_is_begun_with_and_its_set_stays_known(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    first = replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2)
+    train_run(first, open_set(spec), tmp_path / "first", False, SILENT)
+    still = replace(CONFIG, pretrained=str(tmp_path / "first"), epochs=1, learning_rate=1e-12)
+    train_run(still, open_set(CONFIG.data), tmp_path / "second", False, SILENT)
+    before, after = checkpoint.load(tmp_path / "first"), checkpoint.load(tmp_path / "second")
+    torch.testing.assert_close(after.network.head.weight, before.network.head.weight)
+    assert set(before.record["trained_on"]["digests"]) < set(after.record["trained_on"]["digests"])
+    assert [seen["set"] for seen in after.record["trained_on"]["also"]] == [before.record["trained_on"]["set"]]
+    assert after.record["settings"]["pretrained"] == before.record["settings"]
+
+
+def test_a_network_that_saw_the_held_out_images_is_not_begun_with(tmp_path: Path) -> None:
+    data = open_set(CONFIG.data)
+    train_run(replace(CONFIG, epochs=1), data, tmp_path / "first", False, SILENT)
+    with pytest.raises(UserError, match="held out") as refused:
+        train_run(replace(CONFIG, fold=1, pretrained=str(tmp_path / "first")), data, tmp_path / "b", False, SILENT)
+    assert refused.value.hint
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_pretrained_network_of_another_architecture_is_refused(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    train_run(replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2), open_set(spec), tmp_path / "a", False, SILENT)
+    with pytest.raises(UserError, match="another architecture: width 4"):
+        train_run(
+            replace(CONFIG, width=8, pretrained=str(tmp_path / "a")),
+            open_set("phantom:20"),
+            tmp_path / "b",
+            False,
+            SILENT,
+        )
+    assert not (tmp_path / "b").exists()

@@ -30,6 +30,10 @@ Width = Annotated[int, typer.Option(help="Channels at full size.")]
 Steps = Annotated[int, typer.Option(help="Recurrences of a recurrent unit.")]
 Encoder = Annotated[str, typer.Option(help="plain, or the name of a timm model.")]
 Weights = Annotated[str, typer.Option(help="Weights of a timm encoder: none, timm (downloads) or a safetensors file.")]
+EncoderRate = Annotated[float, typer.Option(help="Of a timm encoder, as a share of the learning rate.")]
+Pretrained = Annotated[
+    str, typer.Option(help="A finished run to begin with: its folder or checkpoint.", metavar="RUN", show_default=False)
+]
 Padding = Annotated[str, typer.Option(help="Of a timm encoder: plain, or same for weights from TensorFlow.")]
 Epochs = Annotated[int, typer.Option(help="Epochs of training.")]
 Batch = Annotated[int, typer.Option(help="Images per step.")]
@@ -54,7 +58,9 @@ def benchmark(
     steps: Steps = 2,
     encoder: Encoder = "plain",
     encoder_weights: Weights = "none",
+    encoder_rate: EncoderRate = 1.0,
     padding: Padding = "plain",
+    pretrained: Pretrained = "",
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
@@ -78,7 +84,7 @@ def benchmark(
     recipe = Config(
         data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding, augmented=augmented,
+        loss=loss, padding=padding, augmented=augmented, encoder_rate=encoder_rate, pretrained=pretrained,
     )  # fmt: skip
     plan = Plan(
         recipe,
@@ -104,7 +110,9 @@ def train(
     steps: Steps = 2,
     encoder: Encoder = "plain",
     encoder_weights: Weights = "none",
+    encoder_rate: EncoderRate = 1.0,
     padding: Padding = "plain",
+    pretrained: Pretrained = "",
     epochs: Epochs = 40,
     batch: Batch = 8,
     learning_rate: Rate = 0.002,
@@ -129,7 +137,7 @@ def train(
     config = Config(
         data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
         validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding, augmented=augmented,
+        loss=loss, padding=padding, augmented=augmented, encoder_rate=encoder_rate, pretrained=pretrained,
     )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")

@@ -56,7 +56,7 @@ def leakage(
         return
     rows = measurement.compare(plan, opened, out)
     summary = measurement.sum_up(rows, held_out)
-    left_out = ("data", "also", "fold", "encoder_weights", "device", "devices", "validation")
+    left_out = ("data", "also", "fold", "encoder_weights", "pretrained", "device", "devices", "validation")
     settings = {name: value for name, value in vars(recipe).items() if name not in left_out}
     about = {"data": opened.name, "folds": list(held_out), "settings": settings, "command": command_line()}
     measurement.write(out, rows, summary, about)

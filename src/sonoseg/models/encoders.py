@@ -6,6 +6,7 @@ it expects to be normalised by. Called on float (N, 1, H, W) it gives a list of 
 """
 
 import difflib
+import hashlib
 import itertools
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,6 +122,15 @@ def load_backbone(backbone: nn.Module, path: Path) -> bool:
         )
     backbone.load_state_dict(loaded, strict=False)
     return metadata.get("input") == SIGNED_INPUT
+
+
+def origin(weights: str) -> dict[str, str]:
+    """Say where an encoder's weights came from: the file's name, checksum and own words; empty where there are none."""
+    path = Path(weights)
+    if weights in ("none", "timm"):
+        return {} if weights == "none" else {"from": "timm"}
+    _, told = _read_safetensors(path)
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16], **told}
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

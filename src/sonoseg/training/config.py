@@ -16,7 +16,9 @@ class Config:
 
     data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
     also: specs of sets that are trained on as well, whole, and never judged on.
-    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. padding: of a timm encoder's
+    pretrained: folder or checkpoint of a finished run of the same architecture to begin with; empty for none.
+    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. encoder_rate: the learning rate of a
+    timm encoder's backbone as a share of ``learning_rate``, which is that of the rest. padding: of a timm encoder's
     strided convolutions, "same" for weights that were made with TensorFlow's. steps: recurrences of a recurrent unit.
     loss: "lesions" or "all", the images that its Dice part is taken over.
     augmented: share of the images that are changed by more than a mirror.
@@ -46,6 +48,8 @@ class Config:
     loss: str = "lesions"
     padding: str = "plain"
     augmented: float = 1.0
+    encoder_rate: float = 1.0
+    pretrained: str = ""
 
     def __post_init__(self) -> None:
         lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
@@ -68,8 +72,17 @@ class Config:
                     f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed",
                     hint=f"give --{name} {allowed[0]}",
                 )
-        if not 0 <= self.augmented <= 1:
-            raise UserError(f"augmented is {self.augmented}; from 0 to 1 is allowed", hint="give --augmented 1")
+        for name in ("augmented", "encoder_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(
+                    f"{name} is {getattr(self, name)}; from 0 to 1 is allowed",
+                    hint=f"give --{name.replace('_', '-')} 1",
+                )
+        if self.pretrained and self.encoder_weights != "none":
+            raise UserError(
+                f"encoder weights ({self.encoder_weights}) and a pre-trained run ({self.pretrained}) are both given",
+                hint="leave one out: a pre-trained network brings its encoder along",
+            )
         for name in ("validation", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from sonoseg import checkpoint
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
 from sonoseg.models.catalogue import build
+from sonoseg.models.encoders import TimmEncoder
+from sonoseg.models.unet import UNet
 from sonoseg.training.batches import Packed, Share, steps_per_epoch, training_batches
 from sonoseg.training.config import Config
 from sonoseg.training.losses import LOSSES, lesion_dice
@@ -73,9 +76,9 @@ def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
     keep_freed_memory()
     fabric.seed_everything(config.seed, verbose=False)
-    channels_last = fabric.device.type == "cuda" or _bfloat16(config)
-    network = new_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    channels_last = fabric.device.type == "cuda" or _bfloat16(config) or config.encoder != "plain"
+    network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, weight_decay=config.weight_decay)
     model, optimizer = fabric.setup(network, optimizer)
     decayed = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decayed, use_buffers=True)
@@ -108,7 +111,7 @@ def _train_epoch(
     for step, (images, masks) in enumerate(batches):
         rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         loss = LOSSES[config.loss](model(images), masks)
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
@@ -147,9 +150,37 @@ def validate(network: nn.Module, data: Packed, device: torch.device) -> float:
     return float(torch.cat(scores).nanmean())
 
 
-def new_network(config: Config) -> nn.Module:
+def new_network(config: Config) -> UNet:
     """The network of a configuration with fresh weights, or those of its pre-trained encoder."""
     return build(**model_record(config), encoder_weights=config.encoder_weights)
+
+
+def first_network(config: Config) -> UNet:
+    """The network that training begins with: a new one, or the pre-trained one that the configuration names.
+
+    Errors: ``UserError`` where that cannot be read or is of another architecture.
+    """
+    if not config.pretrained:
+        return new_network(config)
+    stored = checkpoint.load(Path(config.pretrained))
+    if stored.record["model"] != model_record(config):
+        other = [
+            f"{name} {value}" for name, value in stored.record["model"].items() if model_record(config)[name] != value
+        ]
+        raise UserError(
+            f"{config.pretrained} is of another architecture: {', '.join(other)}",
+            hint="give the same model, width, encoder, steps and padding",
+        )
+    return stored.network.train()
+
+
+def _groups(network: UNet, config: Config) -> list[dict[str, Any]]:
+    """The parameters by the share of the learning rate that they are given."""
+    backbone = list(network.encoder.backbone.parameters()) if isinstance(network.encoder, TimmEncoder) else []
+    known = {id(parameter) for parameter in backbone}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = [{"params": rest, "share": 1.0}]
+    return [*groups, {"params": backbone, "share": config.encoder_rate}] if backbone else groups
 
 
 def model_record(config: Config) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A run is a folder: settings, folds, history, the state to resume from and, at the end, the checkpoint."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from sonoseg.data.samples import DataSet, Sample
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
+from sonoseg.models.encoders import origin
 from sonoseg.training.batches import pack
 from sonoseg.training.config import Config, read_config
-from sonoseg.training.loop import Epoch, Run, model_record, new_network, train
+from sonoseg.training.loop import Epoch, Run, first_network, model_record, train
 
 CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
 SCALARS = "tensorboard"
@@ -83,7 +84,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed)
     also = _open_also(config, data)
-    new_network(config)  # one that cannot be built is refused before anything is written
+    before = _pretrained(config, data)
+    first_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
     more = (sample for other in also for sample in scored(other))
@@ -94,7 +96,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
     weights = train(Run(config, training, watched, out / STATE, report, finished))
-    checkpoint.save(out / MODEL, weights, _record(config, data, also, digests))
+    checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
     (out / STATE).unlink()
     (out / STATE).parent.rmdir()
     return out / MODEL
@@ -146,13 +148,40 @@ class Logbook:
 
 
 def told_settings(config: Config) -> dict[str, Any]:
-    """The settings without the paths of this machine: sets by their names, weights by their file's name."""
+    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
     also = ", ".join(spec.partition(":")[0] for spec in config.also)
-    told = vars(config) | {"encoder_weights": Path(config.encoder_weights).name, "also": also}
-    return {name: value for name, value in told.items() if name != "data"}
+    files = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
+    return {name: value for name, value in (vars(config) | files | {"also": also}).items() if name != "data"}
 
 
-def _record(config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str]) -> dict[str, Any]:
+def _pretrained(config: Config, data: DataSet) -> dict[str, Any]:
+    """The record of the network to begin with, empty where there is none.
+
+    Errors: ``UserError`` where it has seen images of the set that a fold of is held out.
+    """
+    if not config.pretrained:
+        return {}
+    record = checkpoint.load(Path(config.pretrained)).record
+    if config.fold >= 0 and data.name in {seen["set"] for seen in _sets_seen(record)}:
+        raise UserError(
+            f"{config.pretrained} was trained on images of {data.name}, which fold {config.fold} is held out of",
+            hint="begin with a network of another set; --fold -1 trains on all",
+        )
+    return record
+
+
+def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a network was trained on, as ``also`` tells it."""
+    trained = record["trained_on"]
+    return [{name: trained[name] for name in ("set", "citation", "licence")}, *trained["also"]]
+
+
+def _record(
+    config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    others = [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also]
+    earlier = [seen for seen in _sets_seen(before) if seen not in others] if before else []
+    seen = {*digests, *before["trained_on"]["digests"]} if before else set(digests)
     return {
         "model": model_record(config),
         "size": config.size,
@@ -163,10 +192,11 @@ def _record(config: Config, data: DataSet, also: Sequence[DataSet], digests: Seq
             "citation": data.citation,
             "licence": data.licence,
             "fold": config.fold,
-            "images": len(digests),
-            "also": [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also],
-            "digests": sorted(digests),
+            "images": len(seen),
+            "also": others + earlier,
+            "digests": sorted(seen),
         },
-        "settings": told_settings(config),
+        "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
+        "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
         "program": f"sonoseg {__version__}",
     }
