@@ -45,6 +45,17 @@ def test_the_file_carries_the_scores_of_its_recipe(trained: Path, tmp_path: Path
     assert str(trained) not in written
 
 
+def test_the_mean_over_the_mirror_image_is_judged_and_shipped(trained: Path, tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    image = data.samples[0].read()[0].pixels[:96, :96]  # a square lies in the middle of the frame, mirrored or not
+    publish(trained / "all", trained / "cv", data, tmp_path / "made.onnx", tmp_path / "tables", mirrored=True)
+    predictor = modelfile.load(tmp_path / "made.onnx")
+    assert predictor.mirrored
+    found, turned = (predictor.predict(pixels).probability for pixels in (image, image[:, ::-1].copy()))
+    np.testing.assert_allclose(found, turned[:, ::-1], atol=1e-4)
+    assert "mirror image" in card.write(modelfile.read_record(tmp_path / "made.onnx"), "00")
+
+
 def test_a_missing_fold_another_recipe_and_a_held_out_fold_are_refused(trained: Path, tmp_path: Path) -> None:
     data = open_set("phantom:20")
     for final, cells, told in (

@@ -27,6 +27,7 @@ def _head(record: Record, checksum: str) -> str:
         ("output", f"probability and mask of {', '.join(record['classes'])} in the image's own size"),
         ("threshold", f"{record['threshold']:g}"),
         ("smallest lesion", f"{record['smallest_lesion']:.2%} of the image; smaller components are removed as specks"),
+        ("mirror image", "predicted too, the mean is taken" if record.get("mirrored") else None),
         ("made by", record["provenance"].get("program")),
         ("licence of the weights", record.get("weights_licence")),
         ("SHA-256 of the file", f"`{checksum}`"),

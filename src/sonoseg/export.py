@@ -97,11 +97,13 @@ def export_int8(source: Path, out: Path, name: str | None = None, data: str = ""
 
 def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
     """Largest difference of a probability between torch and the file, and the share of mask pixels that differ."""
-    ours, theirs = stored.predictor(), modelfile.load(path, backend="onnxruntime")
+    ours = stored.predictor()
+    loaded = modelfile.load(path, backend="onnxruntime")
+    theirs = replace(loaded, smallest_lesion=ours.smallest_lesion, mirrored=ours.mirrored)
     largest, differing, pixels = 0.0, 0, 0
     for sample in samples:
         image = sample.read()[0]
-        one, other = ours.predict(image), replace(theirs, smallest_lesion=ours.smallest_lesion).predict(image)
+        one, other = ours.predict(image), theirs.predict(image)
         largest = max(largest, float(np.abs(one.probability - other.probability).max()))
         differing += int(np.count_nonzero(one.mask != other.mask))
         pixels += one.mask.size

@@ -13,7 +13,7 @@ from sonoseg import judging
 from sonoseg.benchmark import CELLS
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.evaluation import Case, Evaluation, summarise
+from sonoseg.evaluation import Case, summarise
 from sonoseg.export import export
 from sonoseg.files import write_csv
 from sonoseg.judging import Candidate
@@ -51,21 +51,26 @@ def publish(
     data: DataSet,
     out: Path,
     results: Path,
+    mirrored: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> float:
     """Score a recipe, choose its rule for specks, and write the network trained on everything as a model file.
 
     final: a run with fold -1. cross_validation: what `sonoseg benchmark` left, with a cell of the same settings for
-    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. Gives the largest difference of
-    a probability from torch. Errors: ``UserError`` where a fold is missing or was trained by another recipe.
+    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. mirrored: as in
+    ``Predictor``, for the scores and the file. Gives the largest difference of a probability from torch.
+    Errors: ``UserError`` where a fold is missing or was trained by another recipe.
     """
     config = read_config(final / CONFIG)
-    candidates = [judging.of_run(cell) for cell in _cells(config, cross_validation, data)]
+    candidates = [_with(judging.of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
     shares = {
         fold: SHARES[_choose([trial for trial in trials if trial.fold != fold])] for fold in range(data.folds.count)
     }
-    judged = [_judge(candidate, shares[candidate.fold], data, progress) for candidate in candidates]
+    judged = [
+        judging.judge(_with(candidate, smallest_lesion=shares[candidate.fold]), data, progress)
+        for candidate in candidates
+    ]
     cases = [case for evaluation in judged for case in evaluation.cases]
     counts = [judging.counted(*pair) for pair in zip(candidates, judged, strict=True)]
     summary = judging.sum_up(cases, counts)
@@ -75,6 +80,7 @@ def publish(
     specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): share for fold, share in shares.items()}}
     extra = {
         "smallest_lesion": SHARES[_choose(trials)],
+        "mirrored": mirrored,
         "scores": _scores(cases, summary, data) | {"specks": specks},
         "weights_licence": WEIGHTS_LICENCE,
     }
@@ -143,11 +149,9 @@ def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     ]
 
 
-def _judge(
-    candidate: Candidate, share: float, data: DataSet, progress: Callable[[int, int], None] | None
-) -> Evaluation:
-    predictor = replace(candidate.predictor, smallest_lesion=share)
-    return judging.judge(replace(candidate, predictor=predictor), data, progress)
+def _with(candidate: Candidate, **changes: Any) -> Candidate:
+    """The candidate with another setting of its predictor."""
+    return replace(candidate, predictor=replace(candidate.predictor, **changes))
 
 
 def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:

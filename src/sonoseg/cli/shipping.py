@@ -37,6 +37,7 @@ def publish(
     run: Annotated[Path, typer.Argument(help="A run with --fold -1: the network to ship.")],
     cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
     data: learning.Data,
+    tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("src/sonoseg/weights/default.onnx"),
     card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
     results: Annotated[Path, typer.Option(help="Folder for the tables of the scores.")] = Path("results/default"),
@@ -51,7 +52,7 @@ def publish(
     from sonoseg.modelfile import read_record
     from sonoseg.publish import publish as write
 
-    difference = write(run, cross_validation, open_set(data), out, results, progress().evaluated)
+    difference = write(run, cross_validation, open_set(data), out, results, tta, progress().evaluated)
     write_text(card, card_of(read_record(out), checksum(out)))
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     typer.echo(f"card: {card}; tables: {results}")

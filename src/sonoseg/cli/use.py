@@ -31,7 +31,10 @@ def predict(
         float | None,
         typer.Option(min=0, max=0.5, help="Share of the image under which a component is a speck; the model's own."),
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Predict the mirror image too, and take the mean.")] = False,
+    tta: Annotated[
+        bool | None,
+        typer.Option("--tta/--no-tta", help="Predict the mirror image too, and take the mean; the model's own."),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
     coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
@@ -49,7 +52,7 @@ def predict(
     own = load(model, backend, threads, workers)
     predictor = replace(
         own,
-        mirrored=tta,
+        mirrored=own.mirrored if tta is None else tta,
         threshold=own.threshold if threshold is None else threshold,
         smallest_lesion=own.smallest_lesion if smallest_lesion is None else smallest_lesion,
     )
