@@ -53,6 +53,15 @@ def test_train_evaluate_and_refuse(
     )
 
 
+def test_a_folder_called_default_does_not_hide_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    pictures(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    assert sonoseg(monkeypatch, "evaluate", "default", "--data", "folder:other") == 0
+    assert (tmp_path / "default-on-folder" / "cases.csv").is_file()
+    assert not any((tmp_path / "default").iterdir())
+
+
 def pictures(folder: Path) -> None:
     """A folder of six images, each with the mask of a bright square."""
     folder.mkdir()

@@ -64,6 +64,11 @@ def read_record(path: Path) -> Record:
     return _record(_content(path), path)
 
 
+def shipped() -> dict[str, Path]:
+    """The models that come with the package, by name."""
+    return {file.stem: file for file in sorted(WEIGHTS.glob("*.onnx"))}
+
+
 def resolve(name: str | Path, progress: Received | None = None) -> Path:
     """Find the file of a model: a name that comes with the package, a path, or ``https://...#sha256=CHECKSUM``.
 
@@ -75,16 +80,16 @@ def resolve(name: str | Path, progress: Received | None = None) -> Path:
         if len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef"):
             raise UserError(f"{text} has no checksum; a model from the network needs one", hint=f"{url}#sha256=...")
         return fetch(url, sha256.lower(), cache_folder() / "models" / f"{sha256.lower()}.onnx", progress)
-    shipped = {file.stem: file for file in sorted(WEIGHTS.glob("*.onnx"))}
-    if text in shipped:
-        return shipped[text]
+    known = shipped()
+    if text in known:
+        return known[text]
     if Path(name).is_file():
         return Path(name)
     if Path(name).is_dir():
         raise UserError(f"{text} is a folder; a model is one file", hint=f"sonoseg export {text} --out model.onnx")
-    near = difflib.get_close_matches(text, shipped, 1)
+    near = difflib.get_close_matches(text, known, 1)
     raise UserError(
-        f"there is no model {text!r}: no file has this path, and the package holds {', '.join(shipped) or 'none'}",
+        f"there is no model {text!r}: no file has this path, and the package holds {', '.join(known) or 'none'}",
         hint=f"did you mean {near[0]}?" if near else "give the path of an .onnx file, or leave --model out",
     )
 

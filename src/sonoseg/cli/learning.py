@@ -149,8 +149,10 @@ def train(
 
 def evaluate(
     run: Annotated[
-        Path,
-        typer.Argument(help="A run's folder, or a benchmark's for another set; or a model: default, FILE.onnx."),
+        str,
+        typer.Argument(
+            help="A run's folder, or a benchmark's for another set; or a model: default, FILE.onnx, URL#sha256=..."
+        ),
     ],
     data: Data = "phantom",
     home: Annotated[
@@ -167,15 +169,17 @@ def evaluate(
     from sonoseg import judging
     from sonoseg.data.sources import open_set
     from sonoseg.external import runs_in
+    from sonoseg.modelfile import shipped
 
     opened = open_set(data)
-    runs = runs_in(run) if run.is_dir() else []
+    where = Path(run)
+    runs = runs_in(where) if where.is_dir() and run not in shipped() else []  # ./default is a folder
     candidates = [judging.of_run(folder) for folder in runs] or [judging.of_model(run)]
     abroad = not all(judging.at_home(candidate, opened) for candidate in candidates)
     if not abroad and len(runs) > 1:
-        raise UserError(f"{run} holds {len(runs)} runs that were judged at home", hint=f"see {run / 'summary.json'}")
-    own = run / f"on-{opened.name}" if abroad else run
-    folder = out or (own if runs else Path(f"{run.stem}-on-{opened.name}"))
+        raise UserError(f"{run} holds {len(runs)} runs that were judged at home", hint=f"see {where / 'summary.json'}")
+    own = where / f"on-{opened.name}" if abroad else where
+    folder = out or (own if runs else Path(f"{candidates[0].model}-on-{opened.name}"))
     cases, counts = [], []
     for candidate in candidates:
         evaluation = judging.judge(candidate, opened, progress().evaluated)
@@ -184,7 +188,7 @@ def evaluate(
     summary = judging.sum_up(cases, counts)
     if abroad:
         trained = candidates[0].trained_on.get("set", "unknown")
-        summary |= _abroad(cases, trained, opened.name, home or run, home is not None)
+        summary |= _abroad(cases, trained, opened.name, home or where, home is not None)
     judging.write_tables(folder, cases, counts, summary)
     _table(summary)
     typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
