@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from sonoseg.data.copies import COPY_SCORE
 from sonoseg.data.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.files import write_csv, write_text
+from sonoseg.filling import fill
 from sonoseg.images import Image
 from sonoseg.intervals import Interval
 from sonoseg.metrics import LESION_PIXELS
@@ -63,14 +63,8 @@ def page(audit: Audit, command: str) -> str:
     shown = {look.name: look for looks in pictured.values() for look in looks}
     shown |= {look.name: look for group in (*copies.shown, *own["groups"]) for look in group["looks"]}
     labels = [label for label in LABELS if any(look.label == label for look in audit.looks)]
-    environment = Environment(
-        loader=PackageLoader("sonoseg"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("audit.html.j2").render(
+    return fill(
+        "audit.html.j2",
         data=audit.data,
         sentences=_sentences(audit, copies, found),
         facts=_facts(audit, copies),
