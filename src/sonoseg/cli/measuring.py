@@ -94,3 +94,20 @@ def study(
     measurement.write(out, rows, command_line())
     typer.echo(measurement.page(rows, command_line()))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")
+
+
+@app.command("subset")
+def subset(
+    cases: Annotated[Path, typer.Option(help="The cases.csv of a benchmark or an evaluation.")],
+    images: Annotated[Path, typer.Option(help="A CSV with a column image: the images to set apart.")],
+    out: Out = Path("runs/subset"),
+) -> None:
+    """Set lesion Dice on a list of images beside that on the rest: how much of a mean is owed to a few."""
+    need_data()
+    from sonoseg.evaluation import read_cases
+    from sonoseg.measurements import subset as measurement
+
+    rows = measurement.compare(read_cases(cases), measurement.read_list(images))
+    measurement.write(out, rows, images.stem, command_line())
+    typer.echo(measurement.page(rows, images.stem, command_line()))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")
