@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from skimage.measure import find_contours, regionprops
 
-from sonoseg.lesions import Lesion, components, corners, measure, remove_specks, trace
+from sonoseg.lesions import Lesion, components, confidences, corners, measure, remove_specks, trace
 
 Mask = NDArray[np.bool_]
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -179,7 +179,7 @@ def test_measures_agree_with_scikit_image() -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
         noise = scipy.ndimage.gaussian_filter(rng.random((160, 200)), 9)
-        mask = remove_specks(noise > np.quantile(noise, 0.85), 300)
+        mask = remove_specks(noise > np.quantile(noise, 0.85), noise, 300)
         labels = components(mask).labels
         regions = sorted(regionprops(labels), key=lambda region: -region.area)
         for lesion, region in zip(measure(mask, mask.astype(np.float32)), regions, strict=True):
@@ -228,8 +228,22 @@ def test_confidence_is_the_mean_probability_inside() -> None:
 def test_specks_are_removed_by_size() -> None:
     mask = np.zeros((40, 40), bool)
     mask[20:30, 20:30] = mask[2:5, 2:5] = True
-    assert np.array_equal(remove_specks(mask, 9), mask)
-    kept = remove_specks(mask, 9.5)
-    assert kept.sum() == 100
-    assert not remove_specks(mask, 101).any()
-    assert not remove_specks(np.zeros((4, 4), bool), 10).any()
+    sure = mask.astype(np.float32)
+    assert np.array_equal(remove_specks(mask, sure, 9), mask)
+    assert remove_specks(mask, sure, 9.5).sum() == 100
+    assert not remove_specks(mask, sure, 101).any()
+    assert not remove_specks(np.zeros((4, 4), bool), np.zeros((4, 4), np.float32), 10).any()
+
+
+def test_what_is_faint_is_removed_by_its_mean_probability() -> None:
+    probability = np.zeros((40, 40), np.float32)
+    probability[20:30, 20:30], probability[2:5, 2:5] = 0.6, 0.9
+    probability[2, 2] = 0.5
+    mask = probability >= 0.5
+    found = components(mask)
+    assert confidences(found, probability) == pytest.approx([(8 * 0.9 + 0.5) / 9, 0.6])
+    lesions = measure(mask, probability)
+    assert sorted(lesion.confidence for lesion in lesions) == pytest.approx(sorted(confidences(found, probability)))
+    assert remove_specks(mask, probability, 0, 0.8).sum() == 9
+    assert not remove_specks(mask, probability, 10, 0.8).any()
+    assert np.array_equal(remove_specks(mask, probability, 0, 0.55), mask)

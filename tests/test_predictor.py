@@ -80,6 +80,13 @@ def test_specks_are_removed_by_their_share_of_the_image() -> None:
     assert np.array_equal(one.probability, both.probability)
 
 
+def test_what_is_faint_is_left_out() -> None:
+    image = scan()
+    (lesion,) = Predictor(darkness, 160).predict(image).lesions
+    for least, count in ((lesion.confidence - 1e-4, 1), (lesion.confidence + 1e-4, 0)):
+        assert len(Predictor(darkness, 160, least_confidence=least).predict(image).lesions) == count
+
+
 def test_mirroring_makes_a_prediction_symmetric() -> None:
     def lopsided(frames: Frames) -> Frames:
         return darkness(frames) + np.linspace(-3, 3, frames.shape[-1], dtype=np.float32)

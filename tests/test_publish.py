@@ -10,7 +10,7 @@ from sonoseg.benchmark import Plan, Progress, benchmark
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.lesions import remove_specks
-from sonoseg.publish import LOSS, SHARES, Trial, _choose, publish, scores_by_share
+from sonoseg.publish import CONFIDENCES, LOSS, SHARES, Trial, _choose, publish, scores_by_rule
 from sonoseg.training.config import Config
 from sonoseg.training.run import Watch, train_run
 
@@ -38,6 +38,7 @@ def test_the_file_carries_the_scores_of_its_recipe(trained: Path, tmp_path: Path
     assert record["scores"]["lesion"] == summary["models"]["unet"]["lesion"]
     assert len(record["scores"]["dice_by_fold"]) == data.folds.count
     assert record["smallest_lesion"] in SHARES
+    assert record["least_confidence"] in CONFIDENCES
     assert record["trained_on"]["images"] == 20
     written = card.write(record, "0" * 64)
     assert f"{record['scores']['lesion']['dice']['mean']:.3f}" in written
@@ -72,21 +73,27 @@ def test_a_missing_fold_another_recipe_and_a_held_out_fold_are_refused(trained: 
     assert {path.name for path in tmp_path.iterdir()} == {"other"}
 
 
-def test_scores_under_each_share_are_those_of_the_mask_without_specks() -> None:
+def test_scores_under_each_rule_are_those_of_the_mask_without_specks() -> None:
     generator = np.random.default_rng(3)
-    drawn, truth = generator.random((2, 80, 90)) < 0.2
-    dice, any_drawn = scores_by_share(drawn, truth)
-    for share, one, left in zip(SHARES, dice, any_drawn, strict=True):
-        kept = remove_specks(drawn, share * drawn.size)
-        assert one == pytest.approx(2 * (kept & truth).sum() / (kept.sum() + truth.sum()))
-        assert left == kept.any()
-    assert np.isnan(scores_by_share(drawn, np.zeros_like(drawn))[0]).all()
-    assert scores_by_share(np.zeros_like(drawn), truth)[0].tolist() == [0] * len(SHARES)
+    probability = generator.random((80, 90)).astype(np.float32)
+    drawn, truth = probability > 0.8, generator.random((80, 90)) < 0.2
+    dice, any_drawn = scores_by_rule(drawn, probability, truth)
+    assert dice.shape == any_drawn.shape == (len(SHARES), len(CONFIDENCES))
+    for row, share in enumerate(SHARES):
+        for column, confidence in enumerate(CONFIDENCES):
+            kept = remove_specks(drawn, probability, share * drawn.size, confidence)
+            assert dice[row, column] == pytest.approx(2 * (kept & truth).sum() / (kept.sum() + truth.sum()))
+            assert any_drawn[row, column] == kept.any()
+    assert np.isnan(scores_by_rule(drawn, probability, np.zeros_like(drawn))[0]).all()
+    assert not scores_by_rule(np.zeros_like(drawn), probability, truth)[0].any()
 
 
-def test_the_largest_share_that_costs_little_is_chosen() -> None:
-    base = np.full(len(SHARES), 0.8)
-    base[-2] -= LOSS / 2
-    base[-1] -= 2 * LOSS
-    normal = Trial(0, np.full(len(SHARES), np.nan), np.ones(len(SHARES)))
-    assert _choose([Trial(0, base, np.ones(len(SHARES))), normal]) == len(SHARES) - 2
+def test_the_rule_that_draws_on_the_fewest_normals_at_little_cost_is_chosen() -> None:
+    shape = (len(SHARES), len(CONFIDENCES))
+    dice, drawn = np.full(shape, 0.8), np.ones(shape)
+    drawn[2, 3], dice[2, 3] = 0, 0.8 - LOSS / 2
+    drawn[4, 5], dice[4, 5] = 0, 0.8 - 2 * LOSS
+    trials = [Trial(0, dice, np.ones(shape)), Trial(0, np.full(shape, np.nan), drawn)]
+    assert _choose(trials) == {"smallest_lesion": SHARES[2], "least_confidence": CONFIDENCES[3]}
+    dice[6, 6] = 0.801
+    assert _choose(trials[:1]) == {"smallest_lesion": SHARES[6], "least_confidence": CONFIDENCES[6]}

@@ -20,6 +20,7 @@ def write(record: Record, checksum: str) -> str:
 
 def _head(record: Record, checksum: str) -> str:
     model = record["provenance"].get("model", {})
+    confidence = record.get("least_confidence")
     network = f"{model['model']}, encoder {model['encoder'] or 'plain'}, width {model['width']}" if model else None
     rows = [
         ("network", network),
@@ -27,6 +28,10 @@ def _head(record: Record, checksum: str) -> str:
         ("output", f"probability and mask of {', '.join(record['classes'])} in the image's own size"),
         ("threshold", f"{record['threshold']:g}"),
         ("smallest lesion", f"{record['smallest_lesion']:.2%} of the image; smaller components are removed as specks"),
+        (
+            "least confidence",
+            f"{confidence:.2f}; components of a lower mean probability go too" if confidence else None,
+        ),
         ("mirror image", "predicted too, the mean is taken" if record.get("mirrored") else None),
         ("made by", record["provenance"].get("program")),
         ("licence of the weights", record.get("weights_licence")),
@@ -81,15 +86,19 @@ def _specks(record: Record) -> str:
     specks = record.get("scores", {}).get("specks")
     if not specks:
         return ""
+    own = {name: record[name] for name in ("smallest_lesion", "least_confidence")}
     rows = [
-        (f"{row['share']:.2%}", f"{row['dice']:.4f}", f"{row['drawn']:.0%}" if row["drawn"] is not None else "–")
+        (f"{row['smallest_lesion']:.2%}", f"{row['least_confidence']:.2f}", f"{row['dice']:.4f}", f"{row['drawn']:.0%}")
         for row in specks["tried"]
+        if any(row[name] == value for name, value in own.items())
     ]
-    chosen = ", ".join(f"{share:.2%}" for share in specks["by_fold"].values())
+    chosen = ", ".join(
+        f"{rule['smallest_lesion']:.2%} and {rule['least_confidence']:.2f}" for rule in specks["by_fold"].values()
+    )
     return (
-        f"## The rule for specks\n\n{specks['rule']} For the scores of a fold the rule was chosen on the other folds "
+        f"## The rule for specks\n\n{specks['rule']} For the scores of a fold the pair was chosen on the other folds "
         f"({chosen}); for the shipped model on all.\n\n"
-        + _table(("share of the image", "lesion Dice", "normals drawn on"), rows)
+        + _table(("smallest lesion", "least confidence", "lesion Dice", "normals drawn on"), rows)
     )
 
 

@@ -221,6 +221,7 @@ def _origin(predictor: Predictor, source: Source) -> Document:
             "size": predictor.size,
             "threshold": predictor.threshold,
             "smallest_lesion": predictor.smallest_lesion,
+            "least_confidence": predictor.least_confidence,
             "mirrored": predictor.mirrored,
             "spacing_mm": list(source.spacing) if source.spacing else None,
         },

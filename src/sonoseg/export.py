@@ -99,7 +99,7 @@ def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]
     """Largest difference of a probability between torch and the file, and the share of mask pixels that differ."""
     ours = stored.predictor()
     loaded = modelfile.load(path, backend="onnxruntime")
-    theirs = replace(loaded, smallest_lesion=ours.smallest_lesion, mirrored=ours.mirrored)
+    theirs = replace(ours, network=loaded.network)
     largest, differing, pixels = 0.0, 0, 0
     for sample in samples:
         image = sample.read()[0]

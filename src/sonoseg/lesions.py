@@ -100,12 +100,25 @@ def components(mask: NDArray[np.bool_]) -> Components:
     return Components(labels, np.bincount(numbers, ends - starts, minlength=count).astype(np.int64), boxes)
 
 
-def remove_specks(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
-    """Leave out the components of ``bool (H, W)`` that have fewer than ``smallest`` pixels."""
-    if smallest <= 1 or not mask.any():
+def confidences(found: Components, probability: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean probability of the pixels of each component, ``float64 (n,)``; probability: ``float32 (H, W)``."""
+    sums = np.bincount(found.labels.ravel(), probability.ravel(), minlength=len(found.sizes) + 1)[1:]
+    return np.asarray(sums / found.sizes)
+
+
+def remove_specks(
+    mask: NDArray[np.bool_], probability: NDArray[np.float32], smallest: float, least_confidence: float = 0.0
+) -> NDArray[np.bool_]:
+    """Leave out what is too small or too faint to be called a lesion.
+
+    mask: ``bool (H, W)``; probability: ``float32 (H, W)``. Components of fewer than ``smallest`` pixels go, and those
+    whose mean probability is below ``least_confidence``.
+    """
+    if (smallest <= 1 and least_confidence <= 0) or not mask.any():
         return mask
     found = components(mask)
-    return np.concatenate(([False], found.sizes >= smallest))[found.labels]
+    kept = (found.sizes >= smallest) & (confidences(found, probability) >= least_confidence)
+    return np.concatenate(([False], kept))[found.labels]
 
 
 def trace(mask: NDArray[np.bool_]) -> tuple[Points, ...]:

@@ -29,7 +29,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 Record = dict[str, Any]
 """format, version, name, size, threshold, smallest_lesion (a share of the image's area), classes, provenance, scores,
-licence, trained_on (``digests`` of the images); mirrored (see ``Predictor``) where it is true."""
+licence, trained_on (``digests`` of the images); least_confidence and mirrored, see ``Predictor``, may be left out."""
 
 
 def load(
@@ -53,6 +53,7 @@ def load(
         size=record["size"],
         threshold=record["threshold"],
         smallest_lesion=record["smallest_lesion"],
+        least_confidence=record.get("least_confidence", 0.0),
         mirrored=record.get("mirrored", False),
         gates=_gates(session, gates) if gates else None,
         model=Model(record["name"], hashlib.sha256(content).hexdigest(), backend, record),
@@ -127,6 +128,7 @@ _RULES = {
     "threshold": lambda value: 0 < value < 1,
     "smallest_lesion": lambda value: 0 <= value < 1,
     "classes": lambda value: value == ["lesion"],
+    "least_confidence": lambda value: value is None or 0 <= value < 1,
     "mirrored": lambda value: value in (None, False, True),
 }
 

@@ -65,6 +65,7 @@ class Predictor:
 
     network: see ``Network``. size: the frame's side in pixels. threshold: probabilities at or above it are lesion.
     smallest_lesion: components of a smaller share of the image's area are removed as specks.
+    least_confidence: components of a lower mean probability are removed as well.
     mirrored: the mean of the probabilities of the image and of its mirror image, left for right, counts.
     gates: see ``Gates``; None where the network has none. model: what the results name.
     """
@@ -73,6 +74,7 @@ class Predictor:
     size: int
     threshold: float = 0.5
     smallest_lesion: float = 0.0
+    least_confidence: float = 0.0
     mirrored: bool = False
     gates: Gates | None = None
     model: Model = Model()
@@ -108,7 +110,8 @@ class Predictor:
         return frames[:, None].astype(np.float32) / np.float32(255)
 
     def _prediction(self, image: Image, probability: NDArray[np.float32]) -> Prediction:
-        mask = remove_specks(probability >= self.threshold, self.smallest_lesion * probability.size)
+        drawn = probability >= self.threshold
+        mask = remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)
         return Prediction(image, probability, mask)
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,23 @@ from sonoseg.evaluation import Case, summarise
 from sonoseg.export import export
 from sonoseg.files import write_csv
 from sonoseg.judging import Candidate
-from sonoseg.lesions import components
+from sonoseg.lesions import components, confidences
 from sonoseg.training.config import Config, read_config
 from sonoseg.training.run import CONFIG
 
 SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
 """Shares of the image's area that are tried as the smallest lesion."""
 
+CONFIDENCES = (0.0, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+"""Mean probabilities of a component that are tried as the least confidence."""
+
 LOSS = 0.002
 """Lesion Dice that the rule for specks may cost."""
 
-RULE = f"Of the shares below, the largest that costs no more than {LOSS:g} of the best mean lesion Dice."
+RULE = (
+    f"Of the pairs that were tried, those that cost no more than {LOSS:g} of the best mean lesion Dice; of them the "
+    "one that draws on the fewest normals, then the one of the highest Dice."
+)
 
 COMPARED = 60
 """Images of the set, about, that torch and the exported file are compared on."""
@@ -36,9 +42,19 @@ WEIGHTS_LICENCE = "MIT, as the program; the data's own licences and citations ar
 SPECKS = "specks.csv"
 
 
+class Rule(TypedDict):
+    """What is left out as a speck, as ``Predictor`` has it."""
+
+    smallest_lesion: float
+    least_confidence: float
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One image under every share of ``SHARES``. dice: float ``(shares,)``, NaN without a lesion. drawn: 0 or 1."""
+    """One image under every pair of ``SHARES`` and ``CONFIDENCES``.
+
+    dice: ``float (shares, confidences)``, NaN without a lesion. drawn: the same shape, 0 or 1.
+    """
 
     fold: int
     dice: NDArray[np.float64]
@@ -64,22 +80,17 @@ def publish(
     config = read_config(final / CONFIG)
     candidates = [_with(judging.of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
-    shares = {
-        fold: SHARES[_choose([trial for trial in trials if trial.fold != fold])] for fold in range(data.folds.count)
-    }
-    judged = [
-        judging.judge(_with(candidate, smallest_lesion=shares[candidate.fold]), data, progress)
-        for candidate in candidates
-    ]
+    rules = {fold: _choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
+    judged = [judging.judge(_with(candidate, **rules[candidate.fold]), data, progress) for candidate in candidates]
     cases = [case for evaluation in judged for case in evaluation.cases]
     counts = [judging.counted(*pair) for pair in zip(candidates, judged, strict=True)]
     summary = judging.sum_up(cases, counts)
     tried = _tried(trials)
     judging.write_tables(results, cases, counts, summary)
-    write_csv(results / SPECKS, ("share", "dice", "drawn"), tried)
-    specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): share for fold, share in shares.items()}}
+    write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
+    specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): rule for fold, rule in rules.items()}}
     extra = {
-        "smallest_lesion": SHARES[_choose(trials)],
+        **_choose(trials),
         "mirrored": mirrored,
         "scores": _scores(cases, summary, data) | {"specks": specks},
         "weights_licence": WEIGHTS_LICENCE,
@@ -111,41 +122,57 @@ def _try(candidate: Candidate, data: DataSet, progress: Callable[[int, int], Non
     trials = []
     for sample in samples:
         image, truth = sample.read()
-        trials.append(Trial(candidate.fold, *scores_by_share(candidate.predictor.predict(image).mask, truth)))
+        found = candidate.predictor.predict(image)
+        trials.append(Trial(candidate.fold, *scores_by_rule(found.mask, found.probability, truth)))
         if progress:
             progress(len(trials), len(samples))
     return trials
 
 
-def scores_by_share(
-    drawn: NDArray[np.bool_], truth: NDArray[np.bool_]
+def scores_by_rule(
+    drawn: NDArray[np.bool_], probability: NDArray[np.float32], truth: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Dice (NaN without a lesion) and whether anything is drawn, for each of ``SHARES``.
+    """Dice (NaN without a lesion) and whether anything is drawn, for each pair of ``SHARES`` and ``CONFIDENCES``.
 
-    drawn: ``bool (H, W)`` before specks are removed. truth: the same shape.
+    drawn: ``bool (H, W)`` before specks are removed. probability: ``float32 (H, W)``. truth: as drawn.
     """
     found = components(drawn)
     overlaps = np.bincount(found.labels[truth], minlength=len(found.sizes) + 1)[1:]
-    kept = found.sizes >= np.array(SHARES)[:, None] * drawn.size
+    large = found.sizes >= np.array(SHARES)[:, None] * drawn.size
+    clear = confidences(found, probability) >= np.array(CONFIDENCES)[:, None]
+    kept = large[:, None] & clear[None]
     extent = int(truth.sum())
-    dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(1) / np.maximum((found.sizes * kept).sum(1) + extent, 1)
+    dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(-1) / np.maximum((found.sizes * kept).sum(-1) + extent, 1)
     if not extent:
         dice[:] = np.nan
-    return dice, np.asarray(kept.any(1), np.float64)
+    return dice, np.asarray(kept.any(-1), np.float64)
 
 
-def _choose(trials: Sequence[Trial]) -> int:
-    means = np.nanmean([trial.dice for trial in trials], axis=0)
-    return int(np.flatnonzero(means >= means.max() - LOSS)[-1])
+def _choose(trials: Sequence[Trial]) -> Rule:
+    dice, drawn = _means(trials)
+    allowed = np.argwhere(dice >= dice.max() - LOSS)
+    share, confidence = min(allowed, key=lambda pair: (drawn[*pair], -dice[*pair]))
+    return {"smallest_lesion": SHARES[share], "least_confidence": CONFIDENCES[confidence]}
+
+
+def _means(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean lesion Dice, and the share of normals drawn on, of each pair; 0 without normals."""
+    normals = [trial.drawn for trial in trials if np.isnan(trial.dice).all()]
+    dice = np.nanmean([trial.dice for trial in trials if not np.isnan(trial.dice).all()], axis=0)
+    return dice, np.mean(normals, axis=0) if normals else np.zeros_like(dice)
 
 
 def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    normals = [trial.drawn for trial in trials if np.isnan(trial.dice[0])]
-    means = np.nanmean([trial.dice for trial in trials], axis=0)
-    drawn = np.mean(normals, axis=0).round(6).tolist() if normals else [None] * len(SHARES)
+    dice, drawn = _means(trials)
     return [
-        {"share": share, "dice": round(float(dice), 6), "drawn": share_drawn}
-        for share, dice, share_drawn in zip(SHARES, means, drawn, strict=True)
+        {
+            "smallest_lesion": share,
+            "least_confidence": confidence,
+            "dice": round(float(dice[row, column]), 6),
+            "drawn": round(float(drawn[row, column]), 6),
+        }
+        for row, share in enumerate(SHARES)
+        for column, confidence in enumerate(CONFIDENCES)
     ]
 
 

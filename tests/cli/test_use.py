@@ -45,7 +45,9 @@ def test_no_lesion_is_an_answer(
     assert not read_mask(place / "scan_mask.png").any()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--threshold", "0.99"), ("--smallest-lesion", "0.5")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--threshold", "0.99"), ("--smallest-lesion", "0.5"), ("--least-confidence", "0.99")]
+)
 def test_the_rules_are_adjustable_and_told(
     monkeypatch: pytest.MonkeyPatch, place: Path, option: str, value: str
 ) -> None:

@@ -31,6 +31,10 @@ def predict(
         float | None,
         typer.Option(min=0, max=0.5, help="Share of the image under which a component is a speck; the model's own."),
     ] = None,
+    least_confidence: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.99, help="Mean probability under which a component is left out; the model's own."),
+    ] = None,
     tta: Annotated[
         bool | None,
         typer.Option("--tta/--no-tta", help="Predict the mirror image too, and take the mean; the model's own."),
@@ -55,6 +59,7 @@ def predict(
         mirrored=own.mirrored if tta is None else tta,
         threshold=own.threshold if threshold is None else threshold,
         smallest_lesion=own.smallest_lesion if smallest_lesion is None else smallest_lesion,
+        least_confidence=own.least_confidence if least_confidence is None else least_confidence,
     )
     options = Options(
         out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
