@@ -90,10 +90,12 @@ class Predictor:
         """Predict images of any sizes in one pass of the network, in their order."""
         boxes = [Letterbox(*image.shape, self.size) for image in images]
         frames = self._frames(images, boxes)
+        if self.mirrored:
+            frames = np.concatenate((frames, frames[..., ::-1]))
         probabilities = _probabilities(self.network(frames))
         if self.mirrored:
-            other = _probabilities(self.network(np.ascontiguousarray(frames[..., ::-1])))
-            probabilities = np.float32(0.5) * (probabilities + other[..., ::-1])
+            own, other = np.split(probabilities, 2)
+            probabilities = np.float32(0.5) * (own + other[..., ::-1])
         return [
             self._prediction(image, box.undo(inner))
             for image, box, inner in zip(images, boxes, probabilities, strict=True)
