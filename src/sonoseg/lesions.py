@@ -64,9 +64,14 @@ def measure(
 
     mask: ``bool (H, W)``; probability: ``float32 (H, W)``; spacing: (row, column) in mm, or None for pixels.
     """
-    found = components(mask)
-    order = np.argsort(-found.sizes, kind="stable")
-    return tuple(_lesion(number, found, int(index), probability, spacing) for number, index in enumerate(order, 1))
+    if not mask.any():
+        return ()
+    part = _extent(mask)
+    found, probability = components(mask[part]), probability[part]
+    corner, order = (part[0].start, part[1].start), np.argsort(-found.sizes, kind="stable")
+    return tuple(
+        _lesion(number, found, int(index), probability, corner, spacing) for number, index in enumerate(order, 1)
+    )
 
 
 class Components(NamedTuple):
@@ -102,7 +107,9 @@ def components(mask: NDArray[np.bool_]) -> Components:
 
 def confidences(found: Components, probability: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean probability of the pixels of each component, ``float64 (n,)``; probability: ``float32 (H, W)``."""
-    sums = np.bincount(found.labels.ravel(), probability.ravel(), minlength=len(found.sizes) + 1)[1:]
+    labels = found.labels.ravel()
+    inside = np.flatnonzero(labels > 0)
+    sums = np.bincount(labels[inside], probability.ravel()[inside], minlength=len(found.sizes) + 1)[1:]
     return np.asarray(sums / found.sizes)
 
 
@@ -116,9 +123,14 @@ def remove_specks(
     """
     if (smallest <= 1 and least_confidence <= 0) or not mask.any():
         return mask
-    found = components(mask)
-    kept = (found.sizes >= smallest) & (confidences(found, probability) >= least_confidence)
-    return np.concatenate(([False], kept))[found.labels]
+    part = _extent(mask)
+    found = components(mask[part])
+    kept = (found.sizes >= smallest) & (confidences(found, probability[part]) >= least_confidence)
+    if kept.all():
+        return mask
+    cleaned = np.zeros_like(mask)
+    cleaned[part] = np.concatenate(([False], kept))[found.labels]
+    return cleaned
 
 
 def trace(mask: NDArray[np.bool_]) -> tuple[Points, ...]:
@@ -156,6 +168,12 @@ def corners(outline: Points) -> Points:
     return np.asarray(outline[turns])
 
 
+def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest part of a mask that holds all of it: rows, columns. It must not be empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)).tolist() for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
     """Number the runs of a flat mask by component: runs are joined with those that they touch in the next row."""
     first = np.searchsorted(ends, starts + stride, side="left")
@@ -180,10 +198,14 @@ def _lesion(
     found: Components,
     index: int,
     probability: NDArray[np.float32],
+    origin: tuple[int, int],
     spacing: tuple[float, float] | None,
 ) -> Lesion:
+    """Measure a component; components and probability are of the part of the image that begins at ``origin``."""
     top, left, bottom, right = found.boxes[index].tolist()
     inside = found.labels[top:bottom, left:right] == index + 1
+    confidence = float(probability[top:bottom, left:right][inside].mean(dtype=np.float64))
+    top, left, bottom, right = top + origin[0], left + origin[1], bottom + origin[0], right + origin[1]
     corner, scale = np.array((top, left), np.float64), np.array(spacing or (1.0, 1.0))
     outlines = tuple(outline + corner for outline in trace(inside))
     scaled = [outline * scale for outline in outlines]
@@ -203,7 +225,7 @@ def _lesion(
         orientation=_orientation(moments, scale),
         circularity=min(1.0, 4 * pi * _area(scaled[0]) / _perimeter(scaled[0]) ** 2),
         solidity=min(1.0, sum(_area(outline) for outline in scaled) / _area(hull)),
-        confidence=float(probability[top:bottom, left:right][inside].mean(dtype=np.float64)),
+        confidence=confidence,
         outlines=outlines,
         box=(top, left, bottom - top, right - left),
         centroid=(top + moments.down / moments.pixels, left + moments.right / moments.pixels),
@@ -224,8 +246,11 @@ def _perimeter(outline: Points) -> float:
 
 
 def _hull(points: Points) -> Points:
-    """Convex hull, clockwise, by Andrew's monotone chain."""
-    ordered = sorted(map(tuple, points.tolist()))
+    """Convex hull, clockwise, by Andrew's monotone chain over the two ends of each row."""
+    points = points[np.lexsort(points.T[::-1])]
+    starts = np.flatnonzero(np.diff(points[:, 0], prepend=-np.inf))
+    ends = np.append(starts[1:], len(points)) - 1
+    ordered = list(map(tuple, points[np.unique(np.concatenate((starts, ends)))].tolist()))
     halves = []
     for side in (ordered, ordered[::-1]):
         half: list[tuple[float, ...]] = []
