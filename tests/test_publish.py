@@ -10,7 +10,7 @@ from sonoseg.benchmark import Plan, Progress, benchmark
 from sonoseg.data.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.lesions import remove_specks
-from sonoseg.publish import CONFIDENCES, LOSS, SHARES, Trial, _choose, publish, scores_by_rule
+from sonoseg.publish import CONFIDENCES, LOSS, SHARES, Trial, _choose, _tried, publish, scores_by_rule
 from sonoseg.training.config import Config
 from sonoseg.training.run import Watch, train_run
 
@@ -96,4 +96,5 @@ def test_the_rule_that_draws_on_the_fewest_normals_at_little_cost_is_chosen() ->
     trials = [Trial(0, dice, np.ones(shape)), Trial(0, np.full(shape, np.nan), drawn)]
     assert _choose(trials) == {"smallest_lesion": SHARES[2], "least_confidence": CONFIDENCES[3]}
     dice[6, 6] = 0.801
+    assert _tried(trials[:1])[0]["drawn"] is None
     assert _choose(trials[:1]) == {"smallest_lesion": SHARES[6], "least_confidence": CONFIDENCES[6]}

@@ -88,7 +88,12 @@ def _specks(record: Record) -> str:
         return ""
     own = {name: record[name] for name in ("smallest_lesion", "least_confidence")}
     rows = [
-        (f"{row['smallest_lesion']:.2%}", f"{row['least_confidence']:.2f}", f"{row['dice']:.4f}", f"{row['drawn']:.0%}")
+        (
+            f"{row['smallest_lesion']:.2%}",
+            f"{row['least_confidence']:.2f}",
+            f"{row['dice']:.4f}",
+            "–" if row["drawn"] is None else f"{row['drawn']:.0%}",
+        )
         for row in specks["tried"]
         if any(row[name] == value for name, value in own.items())
     ]

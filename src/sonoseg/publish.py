@@ -151,15 +151,15 @@ def scores_by_rule(
 def _choose(trials: Sequence[Trial]) -> Rule:
     dice, drawn = _means(trials)
     allowed = np.argwhere(dice >= dice.max() - LOSS)
-    share, confidence = min(allowed, key=lambda pair: (drawn[*pair], -dice[*pair]))
+    share, confidence = min(allowed, key=lambda pair: (0 if drawn is None else drawn[*pair], -dice[*pair]))
     return {"smallest_lesion": SHARES[share], "least_confidence": CONFIDENCES[confidence]}
 
 
-def _means(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean lesion Dice, and the share of normals drawn on, of each pair; 0 without normals."""
+def _means(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Mean lesion Dice, and the share of normals drawn on, of each pair; None for that without normals."""
     normals = [trial.drawn for trial in trials if np.isnan(trial.dice).all()]
-    dice = np.nanmean([trial.dice for trial in trials if not np.isnan(trial.dice).all()], axis=0)
-    return dice, np.mean(normals, axis=0) if normals else np.zeros_like(dice)
+    dice = np.mean([trial.dice for trial in trials if not np.isnan(trial.dice).all()], axis=0)
+    return dice, np.mean(normals, axis=0) if normals else None
 
 
 def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
@@ -169,7 +169,7 @@ def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
             "smallest_lesion": share,
             "least_confidence": confidence,
             "dice": round(float(dice[row, column]), 6),
-            "drawn": round(float(drawn[row, column]), 6),
+            "drawn": None if drawn is None else round(float(drawn[row, column]), 6),
         }
         for row, share in enumerate(SHARES)
         for column, confidence in enumerate(CONFIDENCES)
