@@ -18,7 +18,7 @@ from sonoseg.judging import CALIBRATION, CASES, Counts, counted, judge, of_run, 
 from sonoseg.models.catalogue import count_parameters, multiply_adds
 from sonoseg.training.config import Config
 from sonoseg.training.loop import new_network
-from sonoseg.training.run import FOLDS, HISTORY, MODEL, Watch, told_settings, train_run
+from sonoseg.training.run import FOLDS, HISTORY, MODEL, Watch, processor, told_settings, train_run
 
 REPORT, CELLS = "report.html", "cells"
 
@@ -141,16 +141,6 @@ def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
         "machine": processor(),
         "command": plan.command,
     }
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _histories(cells: Sequence[Config], out: Path) -> dict[str, list[dict[str, float]]]:

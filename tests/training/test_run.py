@@ -55,7 +55,7 @@ def test_a_run_is_a_folder_that_a_person_can_read(tmp_path: Path) -> None:
     data = open_set("phantom:20")
     written = train_run(CONFIG, data, tmp_path / "run", False, SILENT)
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
-        "config.toml", "folds.csv", "history.jsonl", "model.safetensors",
+        "config.toml", "folds.csv", "history.jsonl", "machines.jsonl", "model.safetensors",
     ]  # fmt: skip
     assert read_config(tmp_path / "run" / "config.toml") == CONFIG
     history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]

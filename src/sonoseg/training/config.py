@@ -22,7 +22,8 @@ class Config:
     strided convolutions, "same" for weights that were made with TensorFlow's. steps: recurrences of a recurrent unit.
     loss: "lesions" or "all", the images that its Dice part is taken over.
     augmented: share of the images that are changed by more than a mirror.
-    validation: share of the training groups that is cut off and watched. average: decay of the averaged weights.
+    validation: share of the training groups that is cut off and watched. average: highest decay of the averaged weights; it
+    rises to it with the steps.
     devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
     """
 

@@ -3,7 +3,7 @@
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from sonoseg import checkpoint
 from sonoseg.errors import UserError
@@ -32,8 +32,8 @@ LARGEST_GRADIENT = 1.0
 VALIDATION_BATCH = 16
 
 Epoch = dict[str, float]
-"""One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took; validation_dice where a validation
-part was cut off."""
+"""One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took and images that it trained on in one
+of them; validation_dice where a validation part was cut off."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def train(run: Run) -> dict[str, Tensor]:
         accelerator=config.device,
         devices=config.devices,
         strategy="ddp_spawn" if config.devices > 1 else "auto",
-        precision="bf16-mixed" if _bfloat16(config) else "32-true",
+        precision="bf16-mixed" if in_bfloat16(config) else "32-true",
     )
     try:
         fabric.launch(partial(_train, run=run))  # an argument of its own Fabric would take apart
@@ -76,12 +76,11 @@ def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
     keep_freed_memory()
     fabric.seed_everything(config.seed, verbose=False)
-    channels_last = fabric.device.type == "cuda" or _bfloat16(config) or config.encoder != "plain"
+    channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
     network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, weight_decay=config.weight_decay)
     model, optimizer = fabric.setup(network, optimizer)
-    decayed = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=decayed, use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=_warmed_up(config.average))
     history: list[Epoch] = []
     if run.state.exists():
         history = _restore(run, network, optimizer, average)
@@ -89,9 +88,12 @@ def _train(fabric: Fabric, run: Run) -> None:
     for epoch in range(len(history), config.epochs):
         began = time.perf_counter()
         line = _train_epoch(fabric, run, model, optimizer, average, epoch)
+        line["seconds"] = round(time.perf_counter() - began, 3)
+        line["images_per_second"] = round(len(run.training) / line["seconds"], 2)
+        if run.validation is not None or epoch + 1 == config.epochs:
+            update_bn(_plain_batches(run.training, config.batch, fabric.device), average.module)  # type: ignore[no-untyped-call]
         if run.validation is not None:
             line["validation_dice"] = validate(average.module, run.validation, fabric.device)
-        line["seconds"] = round(time.perf_counter() - began, 3)
         history.append(line)
         if fabric.is_global_zero:
             _write_state(run, network, optimizer, average, history)
@@ -137,6 +139,23 @@ def learning_rate(highest: float, step: int, steps: int) -> float:
     if step < warm:
         return highest * (step + 1) / warm
     return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _warmed_up(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Averages weights with a decay that rises with the steps done, from 0.1 to ``decay``: a short run is not held back
+    by its first weights."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update
+
+
+def _plain_batches(data: Packed, batch: int, device: torch.device) -> Iterator[Tensor]:
+    """The images of the training part as a network meets them in use, for the statistics of its normalisations."""
+    for indices in torch.split(torch.arange(len(data.images)), batch):
+        yield data.at(indices, device)[0]
 
 
 def validate(network: nn.Module, data: Packed, device: torch.device) -> float:
@@ -194,7 +213,8 @@ def model_record(config: Config) -> dict[str, Any]:
     }
 
 
-def _bfloat16(config: Config) -> bool:
+def in_bfloat16(config: Config) -> bool:
+    """Whether a run computes in bfloat16 on this machine."""
     if config.precision == "auto":
         on_cpu = config.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
         if on_cpu:

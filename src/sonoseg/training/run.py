@@ -1,10 +1,13 @@
 """A run is a folder: settings, folds, history, the state to resume from and, at the end, the checkpoint."""
 
 import json
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from sonoseg import __version__, checkpoint
 from sonoseg.data import folds
@@ -15,10 +18,10 @@ from sonoseg.files import write_text
 from sonoseg.models.encoders import origin
 from sonoseg.training.batches import pack
 from sonoseg.training.config import Config, read_config
-from sonoseg.training.loop import Epoch, Run, first_network, model_record, train
+from sonoseg.training.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
 
 CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
-SCALARS = "tensorboard"
+SCALARS, MACHINES = "tensorboard", "machines.jsonl"
 THRESHOLD = 0.5
 
 
@@ -93,6 +96,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     training = replace(packed, home=len(parts.training))
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
+    _tell_machine(out, config)
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
     weights = train(Run(config, training, watched, out / STATE, report, finished))
@@ -123,6 +127,30 @@ def _claim(config: Config, out: Path, resume: bool) -> None:
         )
     if not resume and not (out / MODEL).exists():
         raise UserError(f"{out} holds an unfinished run", hint="go on with --resume, or give another --out")
+
+
+def _tell_machine(out: Path, config: Config) -> None:
+    """Add a line to ``MACHINES``: where the epochs from here on are trained."""
+    lines = (out / MACHINES).read_text(encoding="utf-8") if (out / MACHINES).exists() else ""
+    done = len((out / HISTORY).read_text(encoding="utf-8").splitlines()) if (out / HISTORY).exists() else 0
+    told = {
+        "from_epoch": done + 1,
+        "machine": processor(),
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if in_bfloat16(config) else "float32",
+        "torch": torch.__version__,
+    }
+    write_text(out / MACHINES, lines + json.dumps(told) + "\n")
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 class Logbook:
