@@ -27,7 +27,7 @@ from monai.metrics import (
 )
 from numpy.typing import NDArray
 
-from sonoseg.metrics import TOLERANCE_MM, TOLERANCE_PIXELS, measure
+from sonoseg.evaluation.metrics import TOLERANCE_MM, TOLERANCE_PIXELS, measure
 
 SPACING = (0.07, 0.07)
 SAME = ("dice", "iou", "sensitivity", "precision", "accuracy", "study_accuracy", "hd95", "nsd", "nsd_mm")

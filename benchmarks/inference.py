@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from sonoseg.batch import run
-from sonoseg.images import encode_png, read_image
-from sonoseg.modelfile import load
-from sonoseg.outputs import Job, Options
-from sonoseg.reading import find
-from sonoseg.runtime import BACKENDS, default_backend
+from sonoseg.delivery.batch import run
+from sonoseg.delivery.outputs import Job, Options
+from sonoseg.images.pictures import encode_png, read_image
+from sonoseg.images.reading import find
+from sonoseg.prediction.modelfile import load
+from sonoseg.prediction.runtime import BACKENDS, default_backend
 
 FRAME = 256
 """Side of the peers' frame, pixels."""
@@ -65,7 +65,7 @@ def main() -> None:
 
 def phantoms(folder: Path, count: int) -> Path:
     """Write phantom scans, for a machine without data."""
-    from sonoseg.data.sources import open_set
+    from sonoseg.data.sets.sources import open_set
 
     for number, sample in enumerate(open_set("phantom").samples[:count]):
         folder.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def resnet34(given: argparse.Namespace) -> dict[str, object]:
 
 def classic(given: argparse.Namespace) -> dict[str, object]:
     """Time the network of 2015 at its full width."""
-    from sonoseg.models.catalogue import build
+    from sonoseg.learning.networks.catalogue import build
 
     return loop(given, lambda: build("unet", width=64), 1)
 
@@ -245,7 +245,7 @@ def start(given: argparse.Namespace) -> None:
     command = [sys.executable, "-m", "sonoseg", "predict", str(path), "--model", given.model, "--overwrite"]
     command += ["--out", str(given.folder / "one")]
     code = (
-        "import torch; from sonoseg.models.catalogue import build; torch.set_num_threads({threads})\n"
+        "import torch; from sonoseg.learning.networks.catalogue import build; torch.set_num_threads({threads})\n"
         "network = build('unet', width=32, encoder='mobilenetv2_100').eval()\n"
         "with torch.inference_mode(): network(torch.zeros(1, 1, {size}, {size}))"
     ).format(threads=given.threads, size=load(given.model, "onnxruntime").size)

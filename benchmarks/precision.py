@@ -15,16 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sonoseg import modelfile, quantise
 from sonoseg.data.samples import Sample
-from sonoseg.data.sources import open_set
+from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.export import export, export_int8
-from sonoseg.metrics import measure
-from sonoseg.predictor import Predictor
-from sonoseg.runtime import BACKENDS
-from sonoseg.training.config import read_config
-from sonoseg.training.run import CONFIG, split
+from sonoseg.evaluation.metrics import measure
+from sonoseg.learning import quantise
+from sonoseg.learning.config import read_config
+from sonoseg.learning.export import export, export_int8
+from sonoseg.learning.run import CONFIG
+from sonoseg.prediction import modelfile
+from sonoseg.prediction.predictor import Predictor
+from sonoseg.prediction.runtime import BACKENDS
 
 ROUNDS = 60
 

@@ -25,15 +25,15 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode, RandomAffine
 from torchvision.transforms import functional as tv
 
-from sonoseg.benchmark import processor
 from sonoseg.data.samples import Sample
-from sonoseg.data.sources import open_set
-from sonoseg.images import encode_png
-from sonoseg.models.catalogue import build
-from sonoseg.training.batches import pack
-from sonoseg.training.config import Config
-from sonoseg.training.loop import Run, train
-from sonoseg.training.losses import dice_and_cross_entropy
+from sonoseg.data.sets.sources import open_set
+from sonoseg.experiments.benchmark import processor
+from sonoseg.images.pictures import encode_png
+from sonoseg.learning.batches import pack
+from sonoseg.learning.config import Config
+from sonoseg.learning.loop import Run, train
+from sonoseg.learning.losses import dice_and_cross_entropy
+from sonoseg.learning.networks.catalogue import build
 
 SIZE, WIDTH, BATCH = 128, 32, 16
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from sonoseg.data import phantom
+from sonoseg.data.sets import phantom
 
 CHOSEN = ((10, "benign"), (13, "benign"), (18, "malignant"), (19, "malignant"), (28, "normal"))
 SIZE = (230, 170)

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sonoseg.images import Image as Image
-    from sonoseg.images import read_image as read_image
-    from sonoseg.lesions import Lesion as Lesion
-    from sonoseg.modelfile import load as load
-    from sonoseg.predictor import Prediction as Prediction
-    from sonoseg.predictor import Predictor as Predictor
+    from sonoseg.images.pictures import Image as Image
+    from sonoseg.images.pictures import read_image as read_image
+    from sonoseg.prediction.lesions import Lesion as Lesion
+    from sonoseg.prediction.modelfile import load as load
+    from sonoseg.prediction.predictor import Prediction as Prediction
+    from sonoseg.prediction.predictor import Predictor as Predictor
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "load": "modelfile", "Predictor": "predictor", "Prediction": "predictor",
-    "Lesion": "lesions", "Image": "images", "read_image": "images",
+    "load": "prediction.modelfile", "Predictor": "prediction.predictor", "Prediction": "prediction.predictor",
+    "Lesion": "prediction.lesions", "Image": "images.pictures", "read_image": "images.pictures",
 }  # fmt: skip
 
 __all__ = ["Image", "Lesion", "Prediction", "Predictor", "load", "read_image"]

@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import csv
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,3 +50,9 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, An
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.test_copies import brightened, cropped, resized, scan
+from scans import brightened, cropped, resized, scan
 from sonoseg.data.agreement import agreement
 
 IMAGE = scan(3, 300, 360)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.odd_set import MADE, odd_set
+from odd_set import MADE, odd_set
 from sonoseg.data.audit import COLUMNS, crosses, measure, rows
 from sonoseg.errors import UserError
 

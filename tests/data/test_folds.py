@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.test_copies import copied, scan
+from scans import copied, scan
 from sonoseg.data.copies import natural_key
 from sonoseg.data.folds import (
     COLUMNS,

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.test_copies import scan
-from sonoseg.data import phantom
+from scans import scan
 from sonoseg.data.marks import MARK_SCORE, marks, score
-from sonoseg.images import Image
+from sonoseg.data.sets import phantom
+from sonoseg.images.pictures import Image
 
 
 def crossed(pixels, row, column, arm=8, value=225):

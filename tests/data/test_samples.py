@@ -5,11 +5,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from data.trees import blob, grey, write
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet, Sample, check_same_size, digest, picture_shape, read_pair, whole_groups
 from sonoseg.errors import UserError
-from sonoseg.images import Image
+from sonoseg.images.pictures import Image
+from trees import blob, grey, write
 
 
 def test_a_pair_is_an_image_and_the_union_of_its_masks(tmp_path):

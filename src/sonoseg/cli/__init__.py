@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import learning, measuring, sets, shipping, use
+from sonoseg.cli import measure, predict, publish, sets, train
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -17,12 +17,12 @@ app = typer.Typer(
     "Research use, not a medical device.",
 )
 for command in (
-    use.predict, use.card, learning.benchmark, learning.train, learning.evaluate, learning.models, shipping.export,
-    shipping.publish,
+    predict.predict, predict.card, train.benchmark, train.train, train.evaluate, train.models, publish.export,
+    publish.publish,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")
-app.add_typer(measuring.app, name="measure")
+app.add_typer(measure.app, name="measure")
 
 
 def _version(wanted: bool) -> None:

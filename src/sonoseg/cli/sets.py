@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.parts import need_data, stoppable
+from sonoseg.cli.options import need_data, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
@@ -22,10 +22,10 @@ def audit(
 ) -> None:
     """Say what is the matter with a set: copies, odd masks, burnt-in marks, sizes; a page with pictures and a table."""
     need_data()
-    from sonoseg import audit_page
+    from sonoseg.cli.progress import Bar
     from sonoseg.data.audit import measure
-    from sonoseg.data.sources import open_set
-    from sonoseg.progress import Bar
+    from sonoseg.data.sets.sources import open_set
+    from sonoseg.reports.audit import page
 
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; a folder is needed for the audit", hint="give another --out")
@@ -35,8 +35,8 @@ def audit(
         bars.setdefault(stage, Bar(stage)).step(done, total)
 
     with stoppable("start it again; nothing was written"):
-        found = measure(open_set(source), audit_page.thumbnail, progress)
-        written = audit_page.write(out, found, shlex.join(["sonoseg", *sys.argv[1:]]))
+        found = measure(open_set(source), page.thumbnail, progress)
+        written = page.write(out, found, shlex.join(["sonoseg", *sys.argv[1:]]))
     for failure in found.failures:
         typer.echo(f"{failure.name}: {failure.message}", err=True)
     for path in written:
@@ -52,9 +52,9 @@ def folds(
 ) -> None:
     """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
     need_data()
+    from sonoseg.cli.progress import Bar
     from sonoseg.data.folds import make, write
-    from sonoseg.data.sources import open_set
-    from sonoseg.progress import Bar
+    from sonoseg.data.sets.sources import open_set
 
     samples = open_set(source).samples
     images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
@@ -66,7 +66,7 @@ def folds(
 @app.command("list")
 def list_sets() -> None:
     """List the known sets: size, licence, citation, how to get them, what their reader was tested on."""
-    from sonoseg.data.catalogue import KNOWN
+    from sonoseg.data.sets.catalogue import KNOWN
 
     for name, known in KNOWN.items():
         checksum = "published" if known.downloads and all(d.checksum for d in known.downloads) else "none published"
@@ -91,8 +91,8 @@ def get(
 ) -> None:
     """Download a set where its licence allows it; else say where it is and what to sign. Goes on after a stop."""
     need_data()
-    from sonoseg.data.download import get as download
-    from sonoseg.progress import Bar
+    from sonoseg.cli.progress import Bar
+    from sonoseg.data.sets.download import get as download
 
     bar = Bar(f"downloading {name}")
     with stoppable("the same command goes on from there"):
@@ -108,9 +108,9 @@ def convert(
 ) -> None:
     """Write a set in the layout of nnU-Net or COCO, its folds with it; --data nnunet:PATH and coco:FILE read them."""
     need_data()
-    from sonoseg.data.convert import WRITERS
-    from sonoseg.data.sources import open_set
-    from sonoseg.progress import Bar
+    from sonoseg.cli.progress import Bar
+    from sonoseg.data.formats.convert import WRITERS
+    from sonoseg.data.sets.sources import open_set
 
     if to not in WRITERS:
         raise UserError(f"--to is {to!r}; {', '.join(WRITERS)} are allowed", hint="--to nnunet")

@@ -22,8 +22,8 @@ from sonoseg.data.copies import Small, find_pairs, group, natural_key, small
 from sonoseg.data.marks import marks
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
-from sonoseg.images import Image
-from sonoseg.metrics import LESION_PIXELS
+from sonoseg.images.pictures import Image
+from sonoseg.prediction.lesions import LESION_PIXELS
 
 FULL_SHARE = 0.95
 """A mask that covers this share of its image, or more, is called full."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sonoseg.data.copies import natural_key
 from sonoseg.data.folds import Folds, Row, assign
 from sonoseg.errors import UserError
-from sonoseg.images import FORMATS, Image, read_image, read_mask
+from sonoseg.images.pictures import FORMATS, Image, read_image, read_mask
 
 LABELS = ("benign", "malignant", "normal", "unknown")
 

@@ -1,0 +1,113 @@
+"""Commands that measure the field's own weak points: measure leakage, labels, study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sonoseg.cli import train
+from sonoseg.cli.options import command_line, need_data, need_training, numbers, progress, stoppable
+from sonoseg.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Measure what leakage, noisy masks and the old measure do to figures.")
+
+Out = Annotated[Path, typer.Option(help="Folder for the tables and the page.")]
+
+
+@app.command("leakage")
+def leakage(
+    data: train.Data,
+    arm: Annotated[str, typer.Option(help="grouped, random or both; two processes may train one each.")] = "both",
+    model: Annotated[str, typer.Option(help="A name of `sonoseg models`.")] = "unet",
+    folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
+    size: train.Size = 128,
+    width: train.Width = 16,
+    steps: train.Steps = 2,
+    encoder: train.Encoder = "plain",
+    encoder_weights: train.Weights = "none",
+    epochs: train.Epochs = 40,
+    batch: train.Batch = 8,
+    learning_rate: train.Rate = 0.002,
+    seed: train.Seed = 0,
+    device: train.Device = "auto",
+    devices: train.Devices = 1,
+    out: Out = Path("runs/leakage"),
+) -> None:
+    """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
+    need_training()
+    from sonoseg.data.sets.sources import open_set
+    from sonoseg.experiments import leakage as measurement
+    from sonoseg.learning.config import Config
+
+    if arm not in (*measurement.ARMS, "both"):
+        raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
+    opened = open_set(data)
+    recipe = Config(
+        data, model, 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
+        seed=seed, device=device, devices=devices,
+    )  # fmt: skip
+    held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
+    plan = measurement.Plan(recipe, held_out)
+    with stoppable("the same command goes on from there"):
+        for each in measurement.ARMS if arm == "both" else (arm,):
+            measurement.train_arm(each, plan, opened, out, progress())
+    if lacking := measurement.missing(plan, out):
+        typer.echo(f"finished: {arm}; the tables are written when the other arm stands: --arm {lacking[0]}")
+        return
+    rows = measurement.compare(plan, opened, out)
+    summary = measurement.sum_up(rows, held_out)
+    left_out = ("data", "also", "fold", "encoder_weights", "pretrained", "device", "devices", "validation")
+    settings = {name: value for name, value in vars(recipe).items() if name not in left_out}
+    about = {"data": opened.name, "folds": list(held_out), "settings": settings, "command": command_line()}
+    measurement.write(out, rows, summary, about)
+    typer.echo(measurement.page(summary, about))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.SUMMARY}, {out / measurement.PAGE}")
+
+
+@app.command("labels")
+def labels(data: train.Data, out: Out = Path("runs/labels")) -> None:
+    """Compare the masks of copies of one scan, one laid over the other: the ceiling that the data itself sets."""
+    need_data()
+    from sonoseg.cli.progress import Bar
+    from sonoseg.data.sets.sources import open_set
+    from sonoseg.experiments import labels as measurement
+
+    opened = open_set(data)
+    pairs = measurement.measure(opened, Bar("comparing masks").step)
+    summary = measurement.sum_up(pairs, measurement.measure_itself(opened))
+    measurement.write(out, pairs, summary, opened.name, command_line())
+    typer.echo(measurement.page(summary, opened.name, command_line()))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.SUMMARY}, {out / measurement.PAGE}")
+
+
+@app.command("study")
+def study(
+    cases: Annotated[Path, typer.Option(help="The cases.csv of a benchmark.")],
+    out: Out = Path("runs/study"),
+) -> None:
+    """Set the accuracy that an earlier study published beside Dice, for its four models and for drawing nothing."""
+    need_data()
+    from sonoseg.evaluation.cases import read_cases
+    from sonoseg.experiments import study as measurement
+
+    rows = measurement.compare(read_cases(cases))
+    measurement.write(out, rows, command_line())
+    typer.echo(measurement.page(rows, command_line()))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")
+
+
+@app.command("subset")
+def subset(
+    cases: Annotated[Path, typer.Option(help="The cases.csv of a benchmark or an evaluation.")],
+    images: Annotated[Path, typer.Option(help="A CSV with a column image: the images to set apart.")],
+    out: Out = Path("runs/subset"),
+) -> None:
+    """Set lesion Dice on a list of images beside that on the rest: how much of a mean is owed to a few."""
+    need_data()
+    from sonoseg.evaluation.cases import read_cases
+    from sonoseg.experiments import subset as measurement
+
+    rows = measurement.compare(read_cases(cases), measurement.read_list(images))
+    measurement.write(out, rows, images.stem, command_line())
+    typer.echo(measurement.page(rows, images.stem, command_line()))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")

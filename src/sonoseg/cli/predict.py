@@ -1,0 +1,117 @@
+"""Commands of the reader: predict."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sonoseg.cli.options import stoppable
+
+if TYPE_CHECKING:
+    from sonoseg.delivery.batch import Summary
+    from sonoseg.delivery.outputs import Outcome
+
+
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Pictures, clips or folders of them.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
+    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
+    backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run finished.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that stand.")] = False,
+    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the result on the scan.")] = True,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=0.99, help="Probability from which a pixel is lesion; the model's own if left out."),
+    ] = None,
+    smallest_lesion: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.5, help="Share of the image under which a component is a speck; the model's own."),
+    ] = None,
+    least_confidence: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.99, help="Mean probability under which a component is left out; the model's own."),
+    ] = None,
+    tta: Annotated[
+        bool | None,
+        typer.Option("--tta/--no-tta", help="Predict the mirror image too, and take the mean; the model's own."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
+    coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
+) -> None:
+    """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
+    from dataclasses import replace
+
+    from sonoseg.cli.progress import Bar
+    from sonoseg.delivery import document
+    from sonoseg.delivery.batch import run
+    from sonoseg.delivery.outputs import Options
+    from sonoseg.images.reading import spacing_of
+    from sonoseg.prediction.modelfile import load
+
+    own = load(model, backend, threads, workers)
+    predictor = replace(
+        own,
+        mirrored=own.mirrored if tta is None else tta,
+        threshold=own.threshold if threshold is None else threshold,
+        smallest_lesion=own.smallest_lesion if smallest_lesion is None else smallest_lesion,
+        least_confidence=own.least_confidence if least_confidence is None else least_confidence,
+    )
+    options = Options(
+        out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
+        workers=workers, overlay=overlay, explain=explain, coco=coco, max_pixels=max_pixels,
+    )  # fmt: skip
+    bar, last = Bar("predicting"), list["Outcome"]()
+
+    def report(outcome: "Outcome", done: int, of: int) -> None:
+        bar.step(done, of)
+        last[:] = [outcome]
+
+    with stoppable("the same command with --resume goes on from there"):
+        summary = run(files, predictor, options, report)
+    if summary.files == 1:
+        for each in last[0].documents:
+            page = f"page {each['page']}: " if each["pages"] > 1 else ""
+            for sentence in document.sentences(each):
+                typer.echo(page + sentence)
+    _told(summary)
+
+
+def card(
+    model: Annotated[str, typer.Argument(help="default, a path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+) -> None:
+    """Show a model's card: what it is for, what it was trained on and how it scored."""
+    from sonoseg.files import checksum
+    from sonoseg.prediction.modelfile import read_record, resolve
+    from sonoseg.reports.card import write
+
+    path = resolve(model)
+    typer.echo(write(read_record(path), checksum(path)), nl=False)
+
+
+def _told(summary: "Summary") -> None:
+    """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
+    from sonoseg.prediction.predictor import NOTICE
+
+    for failure in summary.failures:
+        page = f", page {failure.page}" if failure.page else ""
+        typer.echo(f"failed: {failure.file}{page}: {failure.message}", err=True)
+        if failure.hint:
+            typer.echo(f"hint: {failure.hint}", err=True)
+
+    found = f"{_count(summary.lesions, 'lesion')} in {_count(summary.images, 'image')}, {summary.empty} without"
+    failed = f"; {_count(len(summary.failures), 'failure')}" if summary.failures else ""
+    if summary.images:
+        typer.echo(f"{found}{failed}. {NOTICE}")
+    for table in summary.tables:
+        typer.echo(f"table: {table}")
+    if summary.failures:
+        raise typer.Exit(1 if summary.images else 2)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

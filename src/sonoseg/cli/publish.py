@@ -1,0 +1,57 @@
+"""Commands that make model files: export, publish."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sonoseg.cli import train
+from sonoseg.cli.options import need, need_training, progress
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or its checkpoint.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.onnx"),
+    name: Annotated[str | None, typer.Option(help="What results call the model; the file's name if left out.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations, compared with float.")] = False,
+    data: Annotated[str, typer.Option(help="With --int8: the set of the run, if it has moved.")] = "",
+) -> None:
+    """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
+    need_training()
+    need("export", "onnx", "onnxscript")
+    from sonoseg.learning.export import export as write
+    from sonoseg.learning.export import export_int8
+
+    if int8:
+        found = export_int8(run, out, name, data)
+        typer.echo(
+            f"model: {out}; lesion Dice {found.int8:.4f} in int8, {found.float32:.4f} in float32, "
+            f"over {found.images} images that the run was trained on"
+        )
+    else:
+        difference = write(run, out, name)
+        typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="A run with --fold -1: the network to ship.")],
+    cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
+    data: train.Data,
+    tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
+    out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("src/sonoseg/weights/default.onnx"),
+    card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
+    results: Annotated[Path, typer.Option(help="Folder for the tables of the scores.")] = Path("results/default"),
+) -> None:
+    """Score a recipe on its held-out folds and write the network trained on all as a model file with its card."""
+    need_training()
+    need("export", "onnx", "onnxscript")
+    from sonoseg.data.sets.sources import open_set
+    from sonoseg.experiments.publish import publish as write
+    from sonoseg.files import checksum, write_text
+    from sonoseg.prediction.modelfile import read_record
+    from sonoseg.reports.card import write as card_of
+
+    difference = write(run, cross_validation, open_set(data), out, results, tta, progress().evaluated)
+    write_text(card, card_of(read_record(out), checksum(out)))
+    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
+    typer.echo(f"card: {card}; tables: {results}")

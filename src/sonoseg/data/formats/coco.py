@@ -1,0 +1,151 @@
+"""COCO annotations of lesions, in and out."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sonoseg.data.formats import exchange
+from sonoseg.data.formats.exchange import Json, Progress
+from sonoseg.data.samples import DataSet, Pair
+from sonoseg.errors import UserError
+from sonoseg.files import write_text
+from sonoseg.images import masks
+from sonoseg.images.pictures import read_image
+
+FILE, PICTURES = "annotations.json", "images"
+CATEGORIES = {"benign": 1, "malignant": 2, "lesion": 3}
+
+Outlines = tuple[tuple[Any, Any], ...]
+"""(id, segmentation) of the annotations of an image."""
+
+_TOUCHING = np.ones((3, 3), bool)
+
+
+def to_coco(data: DataSet, out: Path, progress: Progress | None = None) -> None:
+    """Write ``annotations.json`` and ``images``; every lesion (connected region) is an annotation, as run lengths.
+
+    out: a folder that is not there yet. Categories are ``CATEGORIES``; an image without a lesion has no annotation.
+    Errors: ``UserError`` for a folder that is there already, and those of ``Sample.read``; then nothing is left.
+    """
+    files, rows = exchange.file_names(data), {row.image: row for row in data.folds.rows}
+    images: list[Json] = []
+    annotations: list[Json] = []
+    with exchange.building(out) as folder:
+        for number, sample in enumerate(data.samples, 1):
+            image, mask = sample.read()
+            file = f"{PICTURES}/{files[sample.name]}.png"
+            exchange.write_picture(folder / file, image.pixels)
+            height, width = image.shape
+            fields = exchange.about(sample, rows[sample.name], image.spacing)
+            images.append({"id": number, "file_name": file, "width": width, "height": height, exchange.OURS: fields})
+            category = CATEGORIES.get(sample.label, CATEGORIES["lesion"])
+            for lesion in _regions(mask):
+                annotations.append(_annotation(len(annotations) + 1, number, category, lesion))
+            if progress:
+                progress(number, len(data.samples))
+        content = {
+            "info": {"description": data.name, exchange.OURS: exchange.described(data)},
+            "categories": [{"id": number, "name": name} for name, number in CATEGORIES.items()],
+            "images": images,
+            "annotations": annotations,
+        }
+        write_text(folder / FILE, json.dumps(content, ensure_ascii=False) + "\n")
+
+
+def open_coco(where: str) -> DataSet:
+    """Read a file of annotations; the images lie beside it or in ``images`` there.
+
+    All annotations of an image are united. Labels are those of our own field, else of categories called benign and
+    malignant (both: malignant); an image without an annotation is normal.
+    Errors: ``UserError`` for what is no such file, an image that is missing or lies outside its folder, and, when the
+    image is read, for an annotation that does not fit it.
+    """
+    path = Path(where)
+    content = exchange.load_json(path)
+    categories = {each.get("id"): str(each.get("name")).lower() for each in _list(content, "categories", path)}
+    images = _list(content, "images", path)
+    drawn: dict[Any, list[Json]] = defaultdict(list)
+    for annotation in _list(content, "annotations", path):
+        drawn[annotation.get("image_id")].append(annotation)
+    if unknown := drawn.keys() - {image.get("id") for image in images}:
+        raise UserError(f"{path} has annotations of images that it does not name: {unknown.pop()}", hint="correct it")
+    records, readers = [], {}
+    for image in images:
+        file = _file(path, image.get("file_name"))
+        found = drawn.get(image.get("id"), [])
+        label = _label({categories.get(each.get("category_id"), "") for each in found})
+        key = Path(image["file_name"]).with_suffix("").as_posix()
+        records.append(
+            exchange.record(key, {"label": label, **exchange.mapping(image.get(exchange.OURS))}, f"{path}, {key}")
+        )
+        outlines = tuple((each.get("id"), each.get("segmentation")) for each in found)
+        readers[key] = partial(_read, path, file, outlines, records[-1].spacing)
+    ours = exchange.mapping(exchange.mapping(content.get("info")).get(exchange.OURS))
+    return exchange.data_set("coco", where, records, readers, ours)
+
+
+def _list(content: Any, key: str, path: Path) -> list[Json]:
+    value = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(value, list) or not all(isinstance(each, dict) and _has_plain_ids(each) for each in value):
+        raise UserError(f"{path} is no COCO file: it has no right list {key!r}", hint="give the file of annotations")
+    return value
+
+
+def _has_plain_ids(entry: Json) -> bool:
+    return not any(isinstance(entry.get(key), list | dict) for key in ("id", "image_id", "category_id"))
+
+
+def _file(path: Path, name: Any) -> Path:
+    """The picture of a name. Errors: ``UserError`` where it is missing or lies outside the folder of ``path``."""
+    base = path.parent.resolve()
+    for folder in (base, base / PICTURES):
+        file = (folder / str(name).replace("\\", "/")).resolve()
+        if not file.is_relative_to(base):
+            raise UserError(f"{path}: {name} lies outside {path.parent}", hint="put the file above its images")
+        if file.is_file():
+            return file
+    raise UserError(f"{path}: {name} is not beside it nor in {PICTURES}", hint=f"put the images into {PICTURES}")
+
+
+def _label(categories: set[str]) -> str:
+    if not categories:
+        return "normal"
+    return next((label for label in ("malignant", "benign") if label in categories), "unknown")
+
+
+def _read(path: Path, file: Path, outlines: Outlines, spacing: tuple[float, float] | None) -> Pair:
+    image = read_image(file)
+    union = np.zeros(image.shape, bool)
+    for number, segmentation in outlines:
+        try:
+            union |= masks.decode(segmentation, image.shape)
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"{path}: annotation {number} of {file.name}: {error}", hint="correct the file") from error
+    return replace(image, spacing=spacing), union
+
+
+def _regions(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    numbered, count = ndimage.label(mask, _TOUCHING)
+    for number in range(1, count + 1):
+        yield numbered == number
+
+
+def _annotation(number: int, image: int, category: int, lesion: NDArray[np.bool_]) -> Json:
+    rows, columns = np.flatnonzero(lesion.any(axis=1)), np.flatnonzero(lesion.any(axis=0))
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "segmentation": masks.encode(lesion),
+        "area": int(lesion.sum()),
+        "bbox": [int(v) for v in (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)],
+        "iscrowd": 0,
+    }

@@ -1,0 +1,1 @@
+"""A source per set."""

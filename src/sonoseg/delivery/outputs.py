@@ -1,0 +1,232 @@
+"""One file and its outputs: predicted and written whole, or found finished by an earlier run."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from sonoseg import __version__
+from sonoseg.delivery import document, overlay
+from sonoseg.delivery.document import Document, Source
+from sonoseg.errors import UserError
+from sonoseg.files import checksum, replacing, write_bytes, write_csv
+from sonoseg.images import clips, reading
+from sonoseg.images.pictures import MAX_PIXELS, Image, Page, encode_mask, encode_png
+from sonoseg.images.reading import Found
+from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are predicted.
+
+    out: folder of the outputs; None writes them beside each file. spacing: (row, column) in mm for all, or None.
+    resume: what an earlier run finished, of the same file with the same model and settings, is kept. overwrite: what
+    stands is replaced. workers: files at the same time. overlay, explain, coco: write these too.
+    """
+
+    out: Path | None = None
+    spacing: tuple[float, float] | None = None
+    resume: bool = False
+    overwrite: bool = False
+    workers: int = 1
+    overlay: bool = True
+    explain: bool = False
+    coco: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file, or a page of it, without a prediction, and why. page: from 1, or None for the whole file."""
+
+    file: str
+    page: int | None
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: a document per page or clip, and what failed. kept: an earlier run had finished it."""
+
+    found: Found
+    documents: list[Document] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    kept: bool = False
+
+
+class Job:
+    """Predicts one file after the other, in any thread."""
+
+    def __init__(self, predictor: Predictor, options: Options) -> None:
+        self.predictor, self.options = predictor, options
+        model = predictor.model
+        self._made_by = f"sonoseg {__version__}, model {model.name}, sha256 {model.checksum[:16]}"
+        checksum = f"{model.name} sha256:{model.checksum}"
+        self._text = {"Software": f"sonoseg {__version__}", "Model": checksum, "Comment": NOTICE}
+
+    def predict(self, found: Found) -> Outcome:
+        """Predict all pages of a file, or a clip, and write what belongs to it; whatever fails is in the outcome."""
+        outcome = Outcome(found)
+        try:
+            if not found.path.is_file():  # reading a pipe or a device might never end
+                raise UserError(f"{found.path} is not a file", hint="give a file")
+            source = Source(found.name, checksum(found.path), self.options.spacing)
+            if finished := self._finished(found, source):
+                return Outcome(found, finished, kept=True)
+            if found.is_clip:
+                outcome.documents.append(self._clip(found, source))
+                return outcome
+            for page in reading.read(found.path, self.options.spacing, self.options.max_pixels):
+                outcome.documents.append(self._page(found, page, source))
+        except Exception as error:
+            if not isinstance(error, UserError | OSError):
+                _log.exception("unexpected failure of %s", found.path)
+            page_number = len(outcome.documents) + 1 if outcome.documents else None
+            outcome.failures.append(_failure(found, page_number, error))
+        return outcome
+
+    def _page(self, found: Found, page: Page, source: Source) -> Document:
+        base = self._base(found, page.number if page.pages > 1 else None)
+        outputs = self._outputs(found, base)
+        self._check_free([*outputs.values(), _json(base)])
+        prediction = self.predictor.predict(page.image)
+        described = document.describe(
+            page.image,
+            self.predictor,
+            replace(source, page=page.number, pages=page.pages),
+            {kind: path.name for kind, path in outputs.items()},
+            document.findings(prediction),
+        )
+        contents = {path: self._content(kind, prediction, described) for kind, path in outputs.items()}
+        _write_all({**contents, _json(base): _encoded(described)})
+        return described
+
+    def _content(self, kind: str, prediction: Prediction, described: Document) -> bytes:
+        if kind == "mask":
+            return encode_mask(prediction.mask, self._text)
+        if kind == "overlay":
+            return encode_png(overlay.draw(prediction, [*document.sentences(described), self._made_by]), self._text)
+        gates = self.predictor.explain(prediction.image)
+        return encode_png(overlay.explain(prediction, gates, [self._made_by]), self._text)
+
+    def _clip(self, found: Found, source: Source) -> Document:
+        base = self._base(found, None)
+        outputs = self._outputs(found, base)
+        self._check_free([*outputs.values(), _json(base)])
+        with ExitStack() as stack:
+            first, frames = self._frames(found, outputs.get("overlay"), stack)
+        names = {kind: path.name for kind, path in outputs.items()}
+        described = document.describe(first, self.predictor, source, names, {"frames": frames})
+        write_csv(outputs["sizes"], document.SIZE_COLUMNS, document.size_rows(described))
+        write_bytes(_json(base), _encoded(described))
+        return described
+
+    def _frames(self, found: Found, video: Path | None, stack: ExitStack) -> tuple[Image, list[Document]]:
+        """Predict a clip frame by frame, into a video if one is wanted; the stack closes it."""
+        comment, writer = ", ".join(self._text.values()), None
+        first, frames = None, list[Document]()
+        for frame in clips.read_clip(found.path, self.options.max_pixels):
+            prediction = self.predictor.predict(reading.checked(frame.image, self.options.spacing))
+            number = {"frame": len(frames) + 1, "seconds": round(frame.seconds, 4)}
+            frames.append({**number, **document.findings(prediction)})
+            first = first or prediction.image
+            if video and writer is None:
+                temporary = stack.enter_context(replacing(video))
+                writer = stack.enter_context(clips.clip_writer(temporary, frame.rate, comment))
+            if writer:
+                writer.add(overlay.frame(prediction, NOTICE))
+        if first is None:
+            raise UserError(f"{found.path} holds no frames", hint="copy or download it again")
+        return first, frames
+
+    def _base(self, found: Found, page: int | None) -> Path:
+        """Path of the outputs without their endings."""
+        folder = self.options.out / PurePosixPath(found.stem).parent if self.options.out else found.path.parent
+        name = PurePosixPath(found.stem).name
+        return folder / (name if page is None else f"{name}_page{page:03}")
+
+    def _outputs(self, found: Found, base: Path) -> dict[str, Path]:
+        """What is written beside the JSON, by kind."""
+        ends = {"mask": "_mask.png", "overlay": "_overlay.png", "explain": "_explain.png"}
+        if found.is_clip:
+            ends = {"overlay": "_overlay.mp4", "sizes": "_sizes.csv"}
+        wanted = {"overlay": self.options.overlay, "explain": self.options.explain}
+        return {kind: base.with_name(base.name + end) for kind, end in ends.items() if wanted.get(kind, True)}
+
+    def _check_free(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            if path.exists() and not self.options.overwrite and not (self.options.resume and _is_ours(path)):
+                raise UserError(f"{path} stands already", hint="--resume keeps finished work, --overwrite replaces it")
+
+    def _finished(self, found: Found, source: Source) -> list[Document]:
+        """What an earlier run wrote of a file, all of its pages; empty where anything is missing or of another run."""
+        documents: list[Document] = []
+        if not self.options.resume:
+            return documents
+        base = self._base(found, None)
+        paged = not _json(base).exists()
+        while not documents or len(documents) < documents[0]["pages"]:
+            base = self._base(found, len(documents) + 1 if paged else None)
+            described = _decoded(_json(base))
+            outputs = self._outputs(found, base)
+            names = {kind: path.name for kind, path in outputs.items()}
+            whole = described.get("outputs") == names and all(path.is_file() for path in outputs.values())
+            if not whole or not document.is_from(described, self.predictor, source):
+                return []
+            documents.append(described)
+        return documents
+
+
+def _failure(found: Found, page: int | None, error: Exception) -> Failure:
+    if isinstance(error, UserError):
+        return Failure(found.name, page, str(error), error.hint)
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        return Failure(found.name, page, f"{error.strerror or error}{place}", "make it possible, then use --resume")
+    return Failure(found.name, page, f"unexpected {type(error).__name__}: {error}", "please report this")
+
+
+def _json(base: Path) -> Path:
+    return base.with_name(base.name + ".json")
+
+
+def _encoded(described: Document) -> bytes:
+    """A line for each key: short enough to read, and not a line for each number."""
+    lines = (
+        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+        for key, value in described.items()
+    )
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def _decoded(path: Path) -> Document:
+    try:
+        described = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return described if isinstance(described, dict) else {}
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file names this program at its beginning, as all outputs of pictures do."""
+    with path.open("rb") as file:
+        return b"sonoseg" in file.read(512)
+
+
+def _write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, or none of them; the last one says that all are there."""
+    written: list[Path] = []
+    try:
+        for path, content in contents.items():
+            write_bytes(path, content)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""Prediction and truth -> cases -> summary."""

@@ -1,0 +1,1 @@
+"""What needs learning and judging together."""

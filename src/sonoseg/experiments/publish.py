@@ -1,0 +1,204 @@
+"""A cross-validation and a network trained on everything -> the model file that is shipped, with its scores inside."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoseg.data.samples import DataSet
+from sonoseg.errors import UserError
+from sonoseg.evaluation import judging
+from sonoseg.evaluation.cases import Case, summarise
+from sonoseg.evaluation.judging import Candidate
+from sonoseg.experiments.benchmark import CELLS
+from sonoseg.files import write_csv
+from sonoseg.learning.config import Config, read_config
+from sonoseg.learning.export import export
+from sonoseg.learning.run import CONFIG, of_run
+from sonoseg.prediction.lesions import components, confidences
+
+SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
+"""Shares of the image's area that are tried as the smallest lesion."""
+
+CONFIDENCES = (0.0, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+"""Mean probabilities of a component that are tried as the least confidence."""
+
+LOSS = 0.002
+"""Lesion Dice that the rule for specks may cost."""
+
+RULE = (
+    f"Of the pairs that were tried, those that cost no more than {LOSS:g} of the best mean lesion Dice; of them the "
+    "one that draws on the fewest normals, then the one of the highest Dice."
+)
+
+COMPARED = 60
+"""Images of the set, about, that torch and the exported file are compared on."""
+
+WEIGHTS_LICENCE = "MIT, as the program; the data's own licences and citations are below"
+SPECKS = "specks.csv"
+
+
+class Rule(TypedDict):
+    """What is left out as a speck, as ``Predictor`` has it."""
+
+    smallest_lesion: float
+    least_confidence: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One image under every pair of ``SHARES`` and ``CONFIDENCES``.
+
+    dice: ``float (shares, confidences)``, NaN without a lesion. drawn: the same shape, 0 or 1.
+    """
+
+    fold: int
+    dice: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+
+
+def publish(
+    final: Path,
+    cross_validation: Path,
+    data: DataSet,
+    out: Path,
+    results: Path,
+    mirrored: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> float:
+    """Score a recipe, choose its rule for specks, and write the network trained on everything as a model file.
+
+    final: a run with fold -1. cross_validation: what `sonoseg benchmark` left, with a cell of the same settings for
+    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. mirrored: as in
+    ``Predictor``, for the scores and the file. Gives the largest difference of a probability from torch.
+    Errors: ``UserError`` where a fold is missing or was trained by another recipe.
+    """
+    config = read_config(final / CONFIG)
+    candidates = [_with(of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
+    trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
+    rules = {fold: _choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
+    judged = [judging.judge(_with(candidate, **rules[candidate.fold]), data, progress) for candidate in candidates]
+    cases = [case for evaluation in judged for case in evaluation.cases]
+    counts = [judging.counted(*pair) for pair in zip(candidates, judged, strict=True)]
+    summary = judging.sum_up(cases, counts)
+    tried = _tried(trials)
+    judging.write_tables(results, cases, counts, summary)
+    write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
+    specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): rule for fold, rule in rules.items()}}
+    extra = {
+        **_choose(trials),
+        "mirrored": mirrored,
+        "scores": _scores(cases, summary, data) | {"specks": specks},
+        "weights_licence": WEIGHTS_LICENCE,
+    }
+    return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
+
+
+def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:
+    """The folders of the cells of all folds in their order, trained by the recipe of ``config``."""
+    if config.fold >= 0:
+        raise UserError(
+            f"the network to publish held out fold {config.fold}; one trained on all is needed", hint="--fold -1"
+        )
+    found = {}
+    for file in sorted((folder / CELLS).glob(f"*/{CONFIG}")):
+        cell = read_config(file)
+        if replace(cell, fold=-1) == config:
+            found[cell.fold] = file.parent
+    if missing := [str(fold) for fold in range(data.folds.count) if fold not in found]:
+        raise UserError(
+            f"{folder} has no cell of this recipe for fold {', '.join(missing)} of {data.name}",
+            hint="train them: sonoseg benchmark with the same settings and --folds all",
+        )
+    return [found[fold] for fold in sorted(found)]
+
+
+def _try(candidate: Candidate, data: DataSet, progress: Callable[[int, int], None] | None) -> list[Trial]:
+    samples = judging.chosen(candidate, data)
+    trials = []
+    for sample in samples:
+        image, truth = sample.read()
+        found = candidate.predictor.predict(image)
+        trials.append(Trial(candidate.fold, *scores_by_rule(found.mask, found.probability, truth)))
+        if progress:
+            progress(len(trials), len(samples))
+    return trials
+
+
+def scores_by_rule(
+    drawn: NDArray[np.bool_], probability: NDArray[np.float32], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Dice (NaN without a lesion) and whether anything is drawn, for each pair of ``SHARES`` and ``CONFIDENCES``.
+
+    drawn: ``bool (H, W)`` before specks are removed. probability: ``float32 (H, W)``. truth: as drawn.
+    """
+    found = components(drawn)
+    overlaps = np.bincount(found.labels[truth], minlength=len(found.sizes) + 1)[1:]
+    large = found.sizes >= np.array(SHARES)[:, None] * drawn.size
+    clear = confidences(found, probability) >= np.array(CONFIDENCES)[:, None]
+    kept = large[:, None] & clear[None]
+    extent = int(truth.sum())
+    dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(-1) / np.maximum((found.sizes * kept).sum(-1) + extent, 1)
+    if not extent:
+        dice[:] = np.nan
+    return dice, np.asarray(kept.any(-1), np.float64)
+
+
+def _choose(trials: Sequence[Trial]) -> Rule:
+    dice, drawn = _means(trials)
+    allowed = np.argwhere(dice >= dice.max() - LOSS)
+    share, confidence = min(allowed, key=lambda pair: (0 if drawn is None else drawn[*pair], -dice[*pair]))
+    return {"smallest_lesion": SHARES[share], "least_confidence": CONFIDENCES[confidence]}
+
+
+def _means(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Mean lesion Dice, and the share of normals drawn on, of each pair; None for that without normals."""
+    normals = [trial.drawn for trial in trials if np.isnan(trial.dice).all()]
+    dice = np.mean([trial.dice for trial in trials if not np.isnan(trial.dice).all()], axis=0)
+    return dice, np.mean(normals, axis=0) if normals else None
+
+
+def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    dice, drawn = _means(trials)
+    return [
+        {
+            "smallest_lesion": share,
+            "least_confidence": confidence,
+            "dice": round(float(dice[row, column]), 6),
+            "drawn": None if drawn is None else round(float(drawn[row, column]), 6),
+        }
+        for row, share in enumerate(SHARES)
+        for column, confidence in enumerate(CONFIDENCES)
+    ]
+
+
+def _with(candidate: Candidate, **changes: Any) -> Candidate:
+    """The candidate with another setting of its predictor."""
+    return replace(candidate, predictor=replace(candidate.predictor, **changes))
+
+
+def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
+    (model,) = summary["models"]
+    found = summary["models"][model]
+
+    def dice(key: str, value: Any) -> Any:
+        return summarise([case for case in cases if case[key] == value])["models"][model]["lesion"]["dice"]
+
+    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in data.folds.rows if row.fold is not None)
+    labels = sorted({case["label"] for case in cases if case["tp"] + case["fn"] > 0})
+    return {
+        "set": data.name,
+        "folds": data.folds.count,
+        "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
+        **{key: found[key] for key in ("lesion", "normal", "detection")},
+        "calibration_error": summary["calibration"][model]["ece"],
+        "dice_of_most_certain": found["dice_of_most_certain"],
+        "study_accuracy": found["all"]["study_accuracy"]["mean"],
+        "nothing_study_accuracy": summary["nothing"]["all"]["study_accuracy"]["mean"],
+        "dice_by_fold": {str(fold): dice("fold", fold) for fold in found["folds"]},
+        "dice_by_class": {label: dice("label", label) for label in labels},
+    }

@@ -1,0 +1,1 @@
+"""Any file that a user has -> Image."""

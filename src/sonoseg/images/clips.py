@@ -1,0 +1,102 @@
+"""Clips in and out, by PyAV, which is an extra."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoseg.errors import UserError
+from sonoseg.images.pictures import MAX_PIXELS, Image
+
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg")
+
+
+class Frame(NamedTuple):
+    """One upright grey image of a clip. seconds: from its start. rate: frames per second of the whole clip."""
+
+    image: Image
+    seconds: float
+    rate: float
+
+
+def read_clip(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
+    """Read a clip frame by frame.
+
+    Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, or has frames over ``max_pixels``.
+    """
+    av = _av()
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UserError(f"{path} holds no moving pictures", hint="give a clip, or a picture")
+            stream = container.streams.video[0]
+            if stream.width * stream.height > max_pixels:
+                raise UserError(
+                    f"{path} has frames of {stream.width:,} x {stream.height:,} pixels; {max_pixels:,} are allowed",
+                    hint="if the file is right, raise the limit with --max-pixels",
+                )
+            yield from _frames(container, stream, str(path))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be decoded ({error}); it may be truncated or no clip", hint="copy or download it again"
+        ) from error
+
+
+@contextmanager
+def clip_writer(path: Path, rate: float, comment: str) -> Iterator["ClipWriter"]:
+    """Open an MP4 for writing, closed when the block ends. rate: frames per second. comment: travels in the file."""
+    av = _av()
+    # One thread and no versions of libraries inside: the same frames give the same bytes.
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        container.metadata["comment"] = comment
+        writer = ClipWriter(container, Fraction(rate).limit_denominator(1001))
+        yield writer
+        writer.finish()
+
+
+class ClipWriter:
+    """Takes the frames of an MP4 one by one, ``uint8 (H, W, 3)``, all of one size; odd sides lose a pixel."""
+
+    def __init__(self, container: Any, rate: Fraction) -> None:
+        self._container, self._rate, self._stream = container, rate, None
+
+    def add(self, pixels: NDArray[np.uint8]) -> None:
+        """Write one more frame."""
+        av = _av()
+        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+        stream = self._stream or self._start(height, width)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), format="rgb24")
+        self._container.mux(stream.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        if self._stream:
+            self._container.mux(self._stream.encode())
+
+    def _start(self, height: int, width: int) -> Any:
+        self._stream = stream = self._container.add_stream("libx264", rate=self._rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "18", "preset": "veryfast", "threads": "1"}
+        return stream
+
+
+def _frames(container: Any, stream: Any, source: str) -> Iterator[Frame]:
+    rate, first = float(stream.average_rate or 25), None
+    for number, frame in enumerate(container.decode(stream)):
+        seconds = float(frame.time) if frame.time is not None else number / rate
+        first = seconds if first is None else first
+        upright = np.rot90(frame.to_ndarray(format="gray"), round(frame.rotation / 90))
+        yield Frame(Image(np.ascontiguousarray(upright), source=source), seconds - first, rate)
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise UserError("clips need PyAV, which is not installed", hint='pip install "sonoseg[video]"') from error
+    return av

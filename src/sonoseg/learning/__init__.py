@@ -1,0 +1,1 @@
+"""Samples -> weights -> model file; the only room with torch."""

@@ -1,0 +1,98 @@
+"""Images decoded once, kept as bytes in the network's frame, and handed out in batches."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from sonoseg.data.samples import Sample, digest
+from sonoseg.learning.augment import augment, draw
+from sonoseg.prediction.letterbox import Letterbox
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Samples in the frame: images and masks (0 and 1), ``uint8 (N, 1, size, size)``; digests of the originals.
+
+    home: how many of them, the first, are of the set that is judged on; None for all. An epoch has each of these once,
+    and at most as many of the others.
+    """
+
+    images: Tensor
+    masks: Tensor
+    digests: tuple[str, ...]
+    home: int | None = None
+
+    def __len__(self) -> int:
+        """Images in an epoch."""
+        home = len(self.images) if self.home is None else self.home
+        return home + min(home, len(self.images) - home)
+
+    def order(self, generator: Generator) -> Tensor:
+        """Draw the images of an epoch, in their order: ``int64 (len(self),)``."""
+        home = len(self.images) if self.home is None else self.home
+        others = home + torch.randperm(len(self.images) - home, generator=generator)[: len(self) - home]
+        drawn = torch.cat((torch.arange(home), others))
+        return drawn[torch.randperm(len(drawn), generator=generator)]
+
+    def at(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Images in [0, 1] and masks of 0 and 1, ``float32 (n, 1, size, size)``, on the device."""
+        images = self.images[indices].to(device, non_blocking=True).float() / 255
+        return images, self.masks[indices].to(device, non_blocking=True).float()
+
+
+def pack(samples: Sequence[Sample], size: int, progress: Callable[[int, int], None] | None = None) -> Packed:
+    """Read and fit every sample, in their order, several at a time. Errors: those of ``Sample.read``."""
+
+    def one(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.bool_], str]:
+        image, mask = sample.read()
+        box = Letterbox(*image.shape, size)
+        return box.fit(image.pixels), box.fit_mask(mask), digest(image)
+
+    images = np.empty((len(samples), 1, size, size), np.uint8)
+    masks = np.empty_like(images)
+    digests = []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for index, (pixels, mask, content) in enumerate(pool.map(one, samples)):
+            images[index, 0], masks[index, 0] = pixels, mask
+            digests.append(content)
+            if progress:
+                progress(index + 1, len(samples))
+    return Packed(torch.from_numpy(images), torch.from_numpy(masks), tuple(digests))
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of every batch that one of several processes takes."""
+
+    rank: int = 0
+    of: int = 1
+
+
+def training_batches(
+    data: Packed, batch: int, seed: int, epoch: int, share: Share, device: torch.device, augmented: float = 1.0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of augmented batches, ``float32 (n, 1, size, size)`` each, decided by (seed, epoch) alone.
+
+    Every process shuffles and draws for whole batches and takes its share, so their number changes nothing. The last
+    batch is filled up from the front of the epoch: all batches are of one size, and none is too small to normalise.
+    """
+    generator = Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = data.order(generator)
+    steps = steps_per_epoch(len(data), batch)
+    order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
+    for indices in torch.split(order, batch):
+        drawn = draw(len(indices), data.images.shape[-1], generator, augmented)
+        part = slice(share.rank, None, share.of)
+        mine = type(drawn)(*(getattr(drawn, name)[part].to(device) for name in drawn.__dataclass_fields__))
+        yield augment(*data.at(indices[part], device), mine)
+
+
+def steps_per_epoch(count: int, batch: int) -> int:
+    """Number of batches in an epoch of ``count`` images."""
+    return -(-count // batch)

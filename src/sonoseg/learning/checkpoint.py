@@ -1,0 +1,80 @@
+"""One safe file: the weights of a network as safetensors, and its record as plain data inside it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sonoseg.errors import UserError
+from sonoseg.files import replacing
+from sonoseg.learning.networks.catalogue import build
+from sonoseg.learning.networks.unet import UNet
+from sonoseg.prediction.predictor import Predictor
+
+FORMAT, VERSION = "sonoseg-checkpoint", 1
+
+Record = dict[str, Any]
+"""Plain data: ``model`` (arguments of ``build``), ``size``, ``threshold``, ``trained_on`` and ``program``."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network in evaluation mode on the CPU, and its record."""
+
+    network: UNet
+    record: Record
+
+    def predictor(self, device: str = "cpu") -> Predictor:
+        """The one prediction path, with this network on a torch device."""
+        network = self.network.to(device)
+
+        def logits(images: NDArray[np.float32]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                return network(torch.from_numpy(images).to(device)).float().cpu().numpy()  # type: ignore[no-any-return]
+
+        return Predictor(logits, self.record["size"], self.record["threshold"])
+
+
+def save(path: Path, weights: dict[str, Tensor], record: Record) -> None:
+    """Write weights and record as one file, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    metadata = {"sonoseg": json.dumps({"format": FORMAT, "version": VERSION, **record}, sort_keys=True)}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint, or the one in the folder of a run.
+
+    Errors: ``UserError`` for a file that is missing, damaged, of another program or of another version.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"{file} does not exist", hint="give the folder of a finished run; `sonoseg train` makes one")
+    try:
+        with safe_open(file, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        record = json.loads(metadata.get("sonoseg", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{file} is damaged or not a checkpoint ({error})", hint="copy or train it again") from error
+    if record.get("format") != FORMAT:
+        raise UserError(f"{file} is not a checkpoint of sonoseg", hint="give a model.safetensors of `sonoseg train`")
+    if record.get("version") != VERSION:
+        raise UserError(
+            f"{file} is a checkpoint of version {record.get('version')}; this program reads version {VERSION}",
+            hint="train it again, or install the sonoseg that wrote it",
+        )
+    try:
+        network = build(**record["model"])
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{file} does not fit its own record ({error})", hint="copy or train it again") from error
+    return Checkpoint(network.eval(), record)

@@ -1,0 +1,261 @@
+"""The training loop: a plain function; Lightning Fabric supplies device, precision and processes."""
+
+import math
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+
+from sonoseg.errors import UserError
+from sonoseg.files import replacing
+from sonoseg.learning import checkpoint
+from sonoseg.learning.batches import Packed, Share, steps_per_epoch, training_batches
+from sonoseg.learning.config import Config
+from sonoseg.learning.losses import LOSSES, lesion_dice
+from sonoseg.learning.memory import keep_freed_memory
+from sonoseg.learning.networks.catalogue import build
+from sonoseg.learning.networks.encoders import TimmEncoder
+from sonoseg.learning.networks.unet import UNet
+
+WARM_UP = 0.05
+"""Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
+LARGEST_GRADIENT = 1.0
+VALIDATION_BATCH = 16
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+Epoch = dict[str, float]
+"""One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took and images that it trained on in one
+of them; validation_dice where a validation part was cut off."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every process of a run is given. It is pickled where processes are spawned.
+
+    state: the file that holds the last finished epoch. report: called with the epoch's number, the share of it that is
+    done and the loss so far, in the first process. finished: called with the history after each epoch.
+    """
+
+    config: Config
+    training: Packed
+    validation: Packed | None
+    state: Path
+    report: Callable[[int, float, float], None]
+    finished: Callable[[list[Epoch]], None]
+
+
+def train(run: Run) -> dict[str, Tensor]:
+    """Train one network and give its averaged weights; goes on from ``run.state`` where that file stands.
+
+    With one seed and one number of threads a CPU gives the same weights every time, stopped and resumed or not.
+    Errors: ``UserError`` where the loss is no longer finite, or the state belongs to another configuration.
+    """
+    config = run.config
+    fabric = Fabric(
+        accelerator=config.device,
+        devices=config.devices,
+        strategy="ddp_spawn" if config.devices > 1 else "auto",
+        precision="bf16-mixed" if in_bfloat16(config) else "32-true",
+    )
+    try:
+        fabric.launch(partial(_train, run=run))  # an argument of its own Fabric would take apart
+    except ProcessRaisedException as error:
+        raise UserError(f"a training process stopped: {str(error).strip().splitlines()[-1]}", exit_code=1) from error
+    return dict(_read_state(run.state)["average"])
+
+
+def _train(fabric: Fabric, run: Run) -> None:
+    config = run.config
+    keep_freed_memory()
+    fabric.seed_everything(config.seed, verbose=False)
+    channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
+    network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, weight_decay=config.weight_decay)
+    model, optimizer = fabric.setup(network, optimizer)
+    average = AveragedModel(network, multi_avg_fn=_warmed_up(config.average))
+    history: list[Epoch] = []
+    if run.state.exists():
+        history = _restore(run, network, optimizer, average)
+
+    for epoch in range(len(history), config.epochs):
+        began = time.perf_counter()
+        line = _train_epoch(fabric, run, model, optimizer, average, epoch)
+        line["seconds"] = round(time.perf_counter() - began, 3)
+        line["images_per_second"] = round(len(run.training) / line["seconds"], 2)
+        if run.validation is not None or epoch + 1 == config.epochs:
+            update_bn(_plain_batches(run.training, config.batch, fabric.device), average.module)
+        if run.validation is not None:
+            line["validation_dice"] = validate(average.module, run.validation, fabric.device)
+        history.append(line)
+        if fabric.is_global_zero:
+            _write_state(run, network, optimizer, average, history)
+            run.finished(history)
+        fabric.barrier()
+
+
+def _train_epoch(
+    fabric: Fabric, run: Run, model: nn.Module, optimizer: Any, average: AveragedModel, epoch: int
+) -> Epoch:
+    config = run.config
+    steps = steps_per_epoch(len(run.training), config.batch)
+    share = Share(fabric.global_rank, fabric.world_size)
+    model.train()
+    total = torch.zeros((), device=fabric.device)
+    batches = training_batches(run.training, config.batch, config.seed, epoch, share, fabric.device, config.augmented)
+    for step, (images, masks) in enumerate(batches):
+        rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        loss = LOSSES[config.loss](model(images), masks)
+        fabric.backward(loss)
+        fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update_parameters(cast(nn.Module, model.module))
+        total += loss.detach()
+        if fabric.is_global_zero:
+            run.report(epoch, (step + 1) / steps, float(total) / (step + 1))
+    mean = float(cast(Tensor, fabric.all_reduce(total / steps)))
+    if not math.isfinite(mean):
+        raise UserError(
+            f"the loss is no longer finite in epoch {epoch + 1}; the last finished epoch is kept",
+            hint=f"train anew with --learning-rate {config.learning_rate / 4:g}",
+            exit_code=1,
+        )
+    return {"epoch": epoch + 1, "loss": mean, "learning_rate": rate}
+
+
+def learning_rate(highest: float, step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine to zero; ``step`` counts from 0."""
+    warm = max(1, round(steps * WARM_UP))
+    if step < warm:
+        return highest * (step + 1) / warm
+    return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _warmed_up(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Averages weights with a decay that rises with the steps done, from 0.1 to ``decay``: a short run is not held back
+    by its first weights."""
+
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update
+
+
+def _plain_batches(data: Packed, batch: int, device: torch.device) -> Iterator[Tensor]:
+    """The images of the training part as a network meets them in use, for the statistics of its normalisations."""
+    for indices in torch.split(torch.arange(len(data.images)), batch):
+        yield data.at(indices, device)[0]
+
+
+def validate(network: nn.Module, data: Packed, device: torch.device) -> float:
+    """Mean lesion Dice in the network's frame, over the images that have a lesion."""
+    network.eval()
+    scores = []
+    with torch.inference_mode():
+        for indices in torch.split(torch.arange(len(data)), VALIDATION_BATCH):
+            images, masks = data.at(indices, device)
+            scores.append(lesion_dice(network(images), masks).cpu())
+    return float(torch.cat(scores).nanmean())
+
+
+def new_network(config: Config) -> UNet:
+    """The network of a configuration with fresh weights, or those of its pre-trained encoder."""
+    return build(**model_record(config), encoder_weights=config.encoder_weights)
+
+
+def first_network(config: Config) -> UNet:
+    """The network that training begins with: a new one, or the pre-trained one that the configuration names.
+
+    Errors: ``UserError`` where that cannot be read or is of another architecture.
+    """
+    if not config.pretrained:
+        return new_network(config)
+    stored = checkpoint.load(Path(config.pretrained))
+    if stored.record["model"] != model_record(config):
+        other = [
+            f"{name} {value}" for name, value in stored.record["model"].items() if model_record(config)[name] != value
+        ]
+        raise UserError(
+            f"{config.pretrained} is of another architecture: {', '.join(other)}",
+            hint="give the same model, width, encoder, steps and padding",
+        )
+    return stored.network.train()
+
+
+def _groups(network: UNet, config: Config) -> list[dict[str, Any]]:
+    """The parameters by the share of the learning rate that they are given."""
+    backbone = list(network.encoder.backbone.parameters()) if isinstance(network.encoder, TimmEncoder) else []
+    known = {id(parameter) for parameter in backbone}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = [{"params": rest, "share": 1.0}]
+    return [*groups, {"params": backbone, "share": config.encoder_rate}] if backbone else groups
+
+
+def model_record(config: Config) -> dict[str, Any]:
+    """The arguments of ``build`` that a checkpoint keeps."""
+    return {
+        "model": config.model,
+        "width": config.width,
+        "encoder": None if config.encoder == "plain" else config.encoder,
+        "steps": config.steps,
+        "padding": config.padding,
+    }
+
+
+def in_bfloat16(config: Config) -> bool:
+    """Whether a run computes in bfloat16 on this machine."""
+    if config.precision == "auto":
+        on_cpu = config.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        if on_cpu:
+            return bool(torch.cpu._is_avx512_bf16_supported())
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return config.precision == "bf16"
+
+
+def _write_state(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel, history: list[Epoch]) -> None:
+    state = {
+        "config": vars(run.config),
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.module.state_dict(),
+        "averaged": average.n_averaged,
+        "history": history,
+    }
+    with replacing(run.state) as temporary:
+        torch.save(state, temporary)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} cannot be resumed from ({error})", hint=f"delete {path} to begin anew") from error
+    return state
+
+
+def _restore(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel) -> list[Epoch]:
+    state = _read_state(run.state)
+    changed = [name for name, value in vars(run.config).items() if state["config"].get(name) != value]
+    if changed:
+        raise UserError(
+            f"{run.state} belongs to a run with other settings: {', '.join(changed)}",
+            hint=f"give the settings of {run.state.parent.parent / 'config.toml'}, or another --out",
+        )
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.module.load_state_dict(state["average"])
+    average.n_averaged.copy_(state["averaged"])
+    return list(state["history"])

@@ -1,0 +1,1 @@
+"""The networks: one composition of encoder, block and gate."""

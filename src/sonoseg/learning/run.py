@@ -1,0 +1,214 @@
+"""A run is a folder: settings, folds, history, the state to resume from and, at the end, the checkpoint."""
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sonoseg import __version__
+from sonoseg.data import folds
+from sonoseg.data.samples import DataSet
+from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import scored, split
+from sonoseg.errors import UserError
+from sonoseg.evaluation.judging import Candidate
+from sonoseg.files import write_text
+from sonoseg.learning import checkpoint
+from sonoseg.learning.batches import pack
+from sonoseg.learning.config import Config, read_config
+from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
+from sonoseg.learning.networks.encoders import origin
+
+CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
+SCALARS, MACHINES = "tensorboard", "machines.jsonl"
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how far a run is.
+
+    decoded: images read, of how many. training: given the number of epochs and of images, gives ``Run.report``.
+    """
+
+    decoded: Callable[[int, int], None]
+    training: Callable[[int, int], Callable[[int, float, float], None]]
+
+
+def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Watch, tensorboard: bool = False) -> Path:
+    """Train what the configuration says into the folder ``out``; gives the checkpoint's path.
+
+    tensorboard: whether the history is written as TensorBoard's scalars too, under ``out / SCALARS``.
+    A finished run is left as it is. Errors: ``UserError`` for a folder that holds another run, or an unfinished one
+    where ``resume`` is false.
+    """
+    _claim(config, out, resume)
+    if (out / MODEL).exists():
+        return out / MODEL
+    parts = split(data, config.fold, config.validation, config.seed)
+    also = _open_also(config, data)
+    before = _pretrained(config, data)
+    first_network(config)  # one that cannot be built is refused before anything is written
+    config.write(out / CONFIG)
+    folds.write(out / FOLDS, data.folds)
+    more = (sample for other in also for sample in scored(other))
+    packed = pack((*parts.training, *more), config.size, watch.decoded)
+    training = replace(packed, home=len(parts.training))
+    watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
+    finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
+    _tell_machine(out, config)
+    digests = [*training.digests, *(watched.digests if watched else ())]
+    report = watch.training(config.epochs, len(training))
+    weights = train(Run(config, training, watched, out / STATE, report, finished))
+    checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
+    (out / STATE).unlink()
+    (out / STATE).parent.rmdir()
+    return out / MODEL
+
+
+def of_run(folder: Path) -> Candidate:
+    """Read the candidate that a finished run left. Errors: ``UserError`` where the folder is none."""
+    config, stored = read_config(folder / CONFIG), checkpoint.load(folder)
+    table = folds.read(folder / FOLDS) if (folder / FOLDS).is_file() else None
+    return Candidate(stored.predictor(), config.model, config.fold, config.seed, stored.record["trained_on"], table)
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The folder itself where it is a run, or the finished runs in the ``cells`` of a benchmark.
+
+    Errors: ``UserError`` for cells without weights.
+    """
+    if (folder / MODEL).is_file() or not (folder / "cells").is_dir():
+        return [folder]
+    runs = sorted(path.parent for path in (folder / "cells").glob(f"*/{MODEL}"))
+    if not runs:
+        raise UserError(f"{folder} has cells without weights; tables alone predict nothing", hint="train them again")
+    return runs
+
+
+def _open_also(config: Config, data: DataSet) -> list[DataSet]:
+    also = [open_set(spec) for spec in config.also]
+    if data.name in {other.name for other in also}:
+        raise UserError(
+            f"{data.name} is the set that is judged on; to train on it whole as well would show its test images",
+            hint="leave it out of --also; --fold -1 trains on all of it",
+        )
+    return also
+
+
+def _claim(config: Config, out: Path, resume: bool) -> None:
+    if not (out / CONFIG).exists():
+        return
+    stands = vars(read_config(out / CONFIG))
+    changed = [name for name, value in vars(config).items() if stands[name] != value]
+    if changed:
+        raise UserError(
+            f"{out} holds a run with other settings: {', '.join(changed)}", hint="give another --out, or its settings"
+        )
+    if not resume and not (out / MODEL).exists():
+        raise UserError(f"{out} holds an unfinished run", hint="go on with --resume, or give another --out")
+
+
+def _tell_machine(out: Path, config: Config) -> None:
+    """Add a line to ``MACHINES``: where the epochs from here on are trained."""
+    lines = (out / MACHINES).read_text(encoding="utf-8") if (out / MACHINES).exists() else ""
+    done = len((out / HISTORY).read_text(encoding="utf-8").splitlines()) if (out / HISTORY).exists() else 0
+    told = {
+        "from_epoch": done + 1,
+        "machine": processor(),
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if in_bfloat16(config) else "float32",
+        "torch": torch.__version__,
+    }
+    write_text(out / MACHINES, lines + json.dumps(told) + "\n")
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+class Logbook:
+    """Writes the history after each epoch; TensorBoard's writer is opened at the first, in the process that trains."""
+
+    def __init__(self, path: Path, scalars: Path | None = None) -> None:
+        self.path, self.scalars = path, scalars
+        self._writer: Any = None
+
+    def __call__(self, history: list[Epoch]) -> None:
+        """Write the whole history as lines of JSON, and its last line as scalars."""
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in history))
+        if self.scalars is None:
+            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self.scalars), purge_step=len(history))
+        for name, value in history[-1].items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, len(history))
+        self._writer.flush()
+
+
+def told_settings(config: Config) -> dict[str, Any]:
+    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
+    also = ", ".join(spec.partition(":")[0] for spec in config.also)
+    files = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
+    return {name: value for name, value in (vars(config) | files | {"also": also}).items() if name != "data"}
+
+
+def _pretrained(config: Config, data: DataSet) -> dict[str, Any]:
+    """The record of the network to begin with, empty where there is none.
+
+    Errors: ``UserError`` where it has seen images of the set that a fold of is held out.
+    """
+    if not config.pretrained:
+        return {}
+    record = checkpoint.load(Path(config.pretrained)).record
+    if config.fold >= 0 and data.name in {seen["set"] for seen in _sets_seen(record)}:
+        raise UserError(
+            f"{config.pretrained} was trained on images of {data.name}, which fold {config.fold} is held out of",
+            hint="begin with a network of another set; --fold -1 trains on all",
+        )
+    return record
+
+
+def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a network was trained on, as ``also`` tells it."""
+    trained = record["trained_on"]
+    return [{name: trained[name] for name in ("set", "citation", "licence")}, *trained["also"]]
+
+
+def _record(
+    config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    others = [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also]
+    earlier = [seen for seen in _sets_seen(before) if seen not in others] if before else []
+    seen = {*digests, *before["trained_on"]["digests"]} if before else set(digests)
+    return {
+        "model": model_record(config),
+        "size": config.size,
+        "threshold": THRESHOLD,
+        "classes": ["lesion"],
+        "trained_on": {
+            "set": data.name,
+            "citation": data.citation,
+            "licence": data.licence,
+            "fold": config.fold,
+            "images": len(seen),
+            "also": others + earlier,
+            "digests": sorted(seen),
+        },
+        "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
+        "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
+        "program": f"sonoseg {__version__}",
+    }

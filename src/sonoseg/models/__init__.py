@@ -1,1 +1,0 @@
-"""The networks: encoders, blocks and gates, composed into U-Nets, and their catalogue."""

@@ -1,0 +1,1 @@
+"""Image -> Prediction -> lesions; never torch."""

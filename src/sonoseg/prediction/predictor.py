@@ -1,0 +1,147 @@
+"""The one way from an image to its prediction, in the image's own frame, by any network given as a callable."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoseg.images.pictures import Image, from_array, read_image
+from sonoseg.prediction.lesions import Lesion, measure, remove_specks
+from sonoseg.prediction.letterbox import Letterbox
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""``float32 (N, 1, size, size)`` in [0, 1] -> logits, ``float32 (N, 1, size, size)``."""
+
+Gates = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
+"""``float32 (1, 1, size, size)`` in [0, 1] -> attention by gate, each ``float32 (1, C, h, w)`` in [0, 1]."""
+
+NOTICE = "Research use, not a medical device."
+"""Stands where a result is shown."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What made a prediction.
+
+    name: as a person calls it. checksum: SHA-256 of its file, hexadecimal, or "". backend: what computes it.
+    record: what its file says of itself: provenance, scores, licence, what it was trained on.
+    """
+
+    name: str = "unnamed"
+    checksum: str = ""
+    backend: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was found in one image.
+
+    image: the image itself. probability: ``float32 (H, W)`` in [0, 1]. mask: ``bool (H, W)``; both of the image's size.
+    """
+
+    image: Image
+    probability: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+    @cached_property
+    def confidence(self) -> float:
+        """In [0, 1], see ``confidence``."""
+        return confidence(self.probability, self.mask)
+
+    @cached_property
+    def lesions(self) -> tuple[Lesion, ...]:
+        """Largest first, in mm where the image's spacing is known; none is an answer."""
+        return measure(self.mask, self.probability, self.image.spacing)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Letterbox, network, letterbox undone, threshold, specks removed.
+
+    network: see ``Network``. size: the frame's side in pixels. threshold: probabilities at or above it are lesion.
+    smallest_lesion: components of a smaller share of the image's area are removed as specks.
+    least_confidence: components of a lower mean probability are removed as well.
+    mirrored: the mean of the probabilities of the image and of its mirror image, left for right, counts.
+    gates: see ``Gates``; None where the network has none. model: what the results name.
+    """
+
+    network: Network
+    size: int
+    threshold: float = 0.5
+    smallest_lesion: float = 0.0
+    least_confidence: float = 0.0
+    mirrored: bool = False
+    gates: Gates | None = None
+    model: Model = Model()
+
+    def predict(self, image: Image | NDArray[np.generic] | Path | str) -> Prediction:
+        """Predict one image, or an array (see ``from_array``), or the first picture of a file.
+
+        The same as ``predict_batch`` of it alone. Errors: ``UserError`` as the readers raise it.
+        """
+        return self.predict_batch([_image(image)])[0]
+
+    def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
+        """Predict images of any sizes in one pass of the network, in their order."""
+        boxes = [Letterbox(*image.shape, self.size) for image in images]
+        frames = self._frames(images, boxes)
+        if self.mirrored:
+            frames = np.concatenate((frames, frames[..., ::-1]))
+        probabilities = _probabilities(self.network(frames))
+        if self.mirrored:
+            own, other = np.split(probabilities, 2)
+            probabilities = np.float32(0.5) * (own + other[..., ::-1])
+        return [
+            self._prediction(image, box.undo(inner))
+            for image, box, inner in zip(images, boxes, probabilities, strict=True)
+        ]
+
+    def explain(self, image: Image) -> dict[str, NDArray[np.float32]]:
+        """Where each attention gate lets the skip through, ``float32 (H, W)`` by name; empty without gates."""
+        box = Letterbox(*image.shape, self.size)
+        gates = self.gates(self._frames([image], [box])) if self.gates else {}
+        return {name: box.undo(_resized(gate[0].mean(axis=0), self.size)) for name, gate in gates.items()}
+
+    def _frames(self, images: Sequence[Image], boxes: Sequence[Letterbox]) -> NDArray[np.float32]:
+        frames = np.stack([box.fit(image.pixels) for box, image in zip(boxes, images, strict=True)])
+        return frames[:, None].astype(np.float32) / np.float32(255)
+
+    def _prediction(self, image: Image, probability: NDArray[np.float32]) -> Prediction:
+        drawn = probability >= self.threshold
+        mask = remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)
+        return Prediction(image, probability, mask)
+
+
+def confidence(probability: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:
+    """How sure a prediction is of itself, in [0, 1]: the Dice that it expects of its own mask.
+
+    probability: ``float32 (H, W)``; mask: what was drawn of it, ``bool (H, W)``, or None for 0.5 and above. With p the
+    probability and m the mask, 2 sum(p m) / (sum(p) + sum(m)): the soft Dice confidence of Borges, Pacheco and Silva
+    (arXiv 2402.10665). Where nothing is drawn it is 1 - max(p): how sure it is that nothing had to be.
+    """
+    drawn = probability >= 0.5 if mask is None else mask
+    if not drawn.any():
+        return 1.0 - float(probability.max())
+    agreed = float(probability[drawn].sum(dtype=np.float64))
+    return 2 * agreed / (float(probability.sum(dtype=np.float64)) + int(np.count_nonzero(drawn)))
+
+
+def _image(image: Image | NDArray[np.generic] | Path | str) -> Image:
+    if isinstance(image, Image):
+        return image
+    return from_array(image) if isinstance(image, np.ndarray) else read_image(Path(image))
+
+
+def _probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logistic function of the first class, ``float32 (N, h, w)``; written so that it cannot overflow."""
+    half = np.float32(0.5)
+    return np.asarray(half + half * np.tanh(half * logits[:, 0]), np.float32)
+
+
+def _resized(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    return Letterbox(size, size, values.shape[0]).undo(values)

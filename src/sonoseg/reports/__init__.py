@@ -1,0 +1,1 @@
+"""Figures -> pages; computes nothing that the summary does not hold."""

@@ -1,1 +1,0 @@
-"""Training: configuration, batches, augmentation, losses and the loop."""

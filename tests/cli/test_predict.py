@@ -1,0 +1,82 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sonoseg
+from sonoseg.cli import main
+from sonoseg.images.pictures import encode_png, read_mask
+from tiny_model import scan, write_model
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    write_model(tmp_path / "tiny.onnx")
+    (tmp_path / "scan.png").write_bytes(encode_png(scan().pixels))
+    return tmp_path
+
+
+def predict(monkeypatch: pytest.MonkeyPatch, place: Path, *words: str) -> int:
+    command = ["sonoseg", "predict", *words, "--model", str(place / "tiny.onnx"), "--backend", "onnxruntime"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+def test_one_scan_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    assert predict(monkeypatch, place, str(place / "scan.png"), "--spacing", "0.5", "--no-overlay") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("1: 39.6 x 19.5 mm")  # 80 x 40 pixels of half a millimetre
+    assert "1 lesion in 1 image, 0 without. Research use" in told
+    assert {path.name for path in place.iterdir()} == {"tiny.onnx", "scan.png", "scan.json", "scan_mask.png"}
+
+
+def test_no_lesion_is_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    (place / "scan.png").write_bytes(encode_png(scan(lesion=False).pixels))
+    assert predict(monkeypatch, place, str(place / "scan.png")) == 0
+    assert "No lesion outlined (confidence" in capsys.readouterr().out
+    assert not read_mask(place / "scan_mask.png").any()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--threshold", "0.99"), ("--smallest-lesion", "0.5"), ("--least-confidence", "0.99")]
+)
+def test_the_rules_are_adjustable_and_told(
+    monkeypatch: pytest.MonkeyPatch, place: Path, option: str, value: str
+) -> None:
+    usual, other = place / "usual", place / "other"
+    assert predict(monkeypatch, place, str(place / "scan.png"), "--out", str(usual)) == 0
+    assert predict(monkeypatch, place, str(place / "scan.png"), option, value, "--out", str(other)) == 0
+    drawn, fewer = (read_mask(folder / "scan_mask.png") for folder in (usual, other))
+    assert fewer.sum() < drawn.sum()
+    assert not (fewer & ~drawn).any()
+    key = option.removeprefix("--").replace("-", "_")
+    described = (json.loads((folder / "scan.json").read_bytes()) for folder in (usual, other))
+    assert [found["settings"][key] == float(value) for found in described] == [False, True]
+
+
+def test_a_failure_names_its_file_and_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    (place / "notes.png").write_text("not a picture")
+    assert predict(monkeypatch, place, str(place / "notes.png")) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "failed: notes.png: " in said
+    assert "hint: " in said
+
+
+def test_the_public_names_are_there_and_cost_nothing_until_asked_for(place: Path) -> None:
+    assert sonoseg.load(place / "tiny.onnx", backend="onnxruntime").predict(scan()).mask.any()
+    assert all(getattr(sonoseg, name) for name in sonoseg.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        sonoseg.lode  # noqa: B018
+    code = "import sys, sonoseg; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,348 @@
+import csv
+import errno
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import PIL.Image
+import pytest
+
+import sonoseg
+from sonoseg.delivery import outputs
+from sonoseg.delivery.batch import Summary, run
+from sonoseg.delivery.outputs import Options, Outcome
+from sonoseg.errors import UserError
+from sonoseg.images.clips import clip_writer
+from sonoseg.images.pictures import read_mask
+from sonoseg.prediction.modelfile import load
+from sonoseg.prediction.predictor import Predictor
+from tiny_model import scan, write_model
+
+SCHEMA = json.loads((Path(sonoseg.__file__).parent / "delivery" / "schema" / "prediction-1.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return load(write_model(tmp_path_factory.mktemp("model") / "tiny.onnx", gates=1), "onnxruntime", threads=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three scans, one of them without a lesion and one of two pages."""
+    place = tmp_path / "in"
+    (place / "deep").mkdir(parents=True)
+    PIL.Image.fromarray(scan().pixels).save(place / "b.png")
+    PIL.Image.fromarray(scan(lesion=False).pixels).save(place / "deep" / "a.png")
+    pages = [PIL.Image.fromarray(scan(120 + 10 * page).pixels) for page in range(2)]
+    pages[0].save(place / "deep" / "pages.tif", save_all=True, append_images=pages[1:])
+    return place
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names(folder)}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+ALL = [
+    "b.json", "b_mask.png", "b_overlay.png", "deep/a.json", "deep/a_mask.png", "deep/a_overlay.png",
+    "deep/pages_page001.json", "deep/pages_page001_mask.png", "deep/pages_page001_overlay.png",
+    "deep/pages_page002.json", "deep/pages_page002_mask.png", "deep/pages_page002_overlay.png", "lesions.csv",
+]  # fmt: skip
+
+
+def test_one_file_gets_its_outputs_beside_it(tmp_path: Path, predictor: Predictor) -> None:
+    PIL.Image.fromarray(scan().pixels).save(tmp_path / "scan.png")
+    summary = run([tmp_path / "scan.png"], predictor)
+    assert names(tmp_path) == ["scan.json", "scan.png", "scan_mask.png", "scan_overlay.png"]
+    assert (summary.files, summary.images, summary.lesions, summary.empty) == (1, 1, 1, 0)
+    assert not summary.failures
+    found = json.loads((tmp_path / "scan.json").read_text(encoding="utf-8"))
+    jsonschema.validate(found, SCHEMA)
+    assert found["outputs"] == {"mask": "scan_mask.png", "overlay": "scan_overlay.png"}
+    mask = read_mask(tmp_path / "scan_mask.png")
+    assert mask.sum() == found["lesions"][0]["pixels"]
+    with PIL.Image.open(tmp_path / "scan_mask.png") as picture:
+        picture.load()
+        assert set(np.unique(np.asarray(picture))) == {0, 255}
+        assert predictor.model.checksum in picture.info["Model"]
+        assert sonoseg.__version__ in picture.info["Software"]
+
+
+def test_a_folder_keeps_its_shape(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out = tmp_path / "out"
+    summary = run([folder], predictor, Options(out))
+    assert names(out) == ALL
+    assert (summary.files, summary.images, summary.lesions, summary.empty) == (3, 4, 3, 1)
+    rows = table(out / "lesions.csv")
+    assert [(row["file"], row["page"], row["lesions"]) for row in rows] == [
+        ("b.png", "", "1"),
+        ("deep/a.png", "", "0"),
+        ("deep/pages.tif", "1", "1"),
+        ("deep/pages.tif", "2", "1"),
+    ]
+    assert {row["model_checksum"] for row in rows} == {predictor.model.checksum}
+    for name in names(out):
+        if name.endswith(".json"):
+            jsonschema.validate(json.loads((out / name).read_text(encoding="utf-8")), SCHEMA)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path, predictor: Predictor, workers: int) -> None:
+    run([folder], predictor, Options(tmp_path / "one", explain=True, coco=True))
+    run([folder], predictor, Options(tmp_path / "two", explain=True, coco=True, workers=workers))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_the_order_is_that_of_the_files(tmp_path: Path, predictor: Predictor) -> None:
+    for number in range(30):
+        PIL.Image.fromarray(scan().pixels).save(tmp_path / f"{number:02}.png")
+    seen: list[tuple[str, int, int]] = []
+
+    def report(outcome: Outcome, done: int, total: int) -> None:
+        seen.append((outcome.found.name, done, total))
+
+    run([tmp_path], predictor, Options(tmp_path / "out", workers=4), report)
+    assert seen == [(f"{number:02}.png", number + 1, 30) for number in range(30)]
+
+
+def test_no_lesion_is_an_answer(tmp_path: Path, predictor: Predictor) -> None:
+    PIL.Image.fromarray(scan(lesion=False).pixels).save(tmp_path / "normal.png")
+    summary = run([tmp_path / "normal.png"], predictor)
+    assert (summary.empty, summary.failures) == (1, [])
+    assert not read_mask(tmp_path / "normal_mask.png").any()
+    assert json.loads((tmp_path / "normal.json").read_text())["lesions"] == []
+
+
+def test_spacing_gives_mm(tmp_path: Path, predictor: Predictor) -> None:
+    PIL.Image.fromarray(scan().pixels).save(tmp_path / "scan.png")
+    run([tmp_path / "scan.png"], predictor, Options(spacing=(0.2, 0.1)))
+    found = json.loads((tmp_path / "scan.json").read_text())
+    assert (found["unit"], found["spacing_mm"]) == ("mm", [0.2, 0.1])
+    assert found["lesions"][0]["width"] == pytest.approx(8, abs=0.3)
+    assert found["lesions"][0]["depth"] == pytest.approx(8, abs=0.6)
+
+
+def test_what_stands_is_not_replaced(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    PIL.Image.fromarray(np.zeros((5, 5), np.uint8)).save(folder / "b_mask.png")
+    truth = (folder / "b_mask.png").read_bytes()
+    for options in (Options(), Options(resume=True)):
+        summary = run([folder], predictor, options)
+        assert ["b_mask.png stands already" in failure.message for failure in summary.failures] == [True]
+        assert (folder / "b_mask.png").read_bytes() == truth
+        assert not (folder / "b.json").exists()
+    assert run([folder], predictor, Options(overwrite=True)).failures == []
+    assert (folder / "b_mask.png").read_bytes() != truth
+    assert not (folder / "failures.csv").exists()
+    with pytest.raises(UserError, match=r"lesions\.csv stands already") as caught:
+        run([folder], predictor)
+    assert "--resume" in caught.value.hint
+
+
+def test_resume_keeps_what_is_finished(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out = tmp_path / "out"
+    run([folder], predictor, Options(out))
+    before = contents(out)
+    for lost in ("deep/a.json", "deep/pages_page002.json", "lesions.csv"):
+        (out / lost).unlink()
+    calls: list[int] = []
+    counting = Predictor(
+        lambda frames: calls.append(1) or predictor.network(frames),  # type: ignore[func-returns-value]
+        predictor.size,
+        smallest_lesion=predictor.smallest_lesion,
+        model=predictor.model,
+    )
+    summary = run([folder], counting, Options(out, resume=True))
+    assert (summary.kept, summary.images, len(calls)) == (1, 4, 3)
+    assert contents(out) == before
+
+
+def test_resume_makes_again_what_is_of_another_run(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out = tmp_path / "out"
+    run([folder], predictor, Options(out, overlay=False))
+    assert run([folder], predictor, Options(out, overlay=False, resume=True)).kept == 3
+    assert run([folder], predictor, Options(out, resume=True)).kept == 0
+    assert run([folder], predictor, Options(out, resume=True, spacing=(0.1, 0.1))).kept == 0
+    PIL.Image.fromarray(scan(130).pixels).save(folder / "b.png")
+    assert run([folder], predictor, Options(out, resume=True, spacing=(0.1, 0.1))).kept == 2
+
+
+def test_an_interrupted_batch_is_gone_on_with(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+
+    def stop(outcome: Outcome, done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([folder], predictor, Options(out), stop)
+    assert "lesions.csv" not in names(out)
+    assert not [name for name in names(out) if name.endswith(".part")]
+    run([folder], predictor, Options(out, resume=True))
+    run([folder], predictor, Options(whole))
+    assert contents(out) == contents(whole)
+
+
+def test_failures_are_listed_and_the_batch_goes_on(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    (folder / "notes.png").write_text("not a picture")
+    PIL.Image.fromarray(np.zeros((10, 20_000), np.uint8)).save(folder / "long.png")
+    PIL.Image.fromarray(np.zeros((1, 1), np.uint8)).save(folder / "tiny.png")
+    whole = (folder / "b.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    frames = [PIL.Image.fromarray(scan(lesion=lesion).pixels) for lesion in (True, False)]
+    frames[0].save(folder / "moving.png", save_all=True, append_images=frames[1:])
+    out = tmp_path / "out"
+    summary = run([folder], predictor, Options(out))
+    assert [failure.file for failure in summary.failures] == [
+        "cut.png", "long.png", "moving.png", "notes.png", "tiny.png",
+    ]  # fmt: skip
+    assert all(failure.message and failure.hint for failure in summary.failures)
+    rows = table(out / "failures.csv")
+    assert [row["file"] for row in rows] == [failure.file for failure in summary.failures]
+    assert rows[0]["model_checksum"] == predictor.model.checksum
+    assert names(out) == sorted([*ALL, "failures.csv"])
+
+
+def test_a_broken_page_leaves_the_others(tmp_path: Path, predictor: Predictor) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    pages = [PIL.Image.fromarray(page) for page in (scan().pixels, noise)]
+    path = tmp_path / "pages.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 3000])
+    summary = run([path], predictor, Options(tmp_path / "out"))
+    assert summary.images + len(summary.failures) >= 1
+    assert all("pages.tif" in failure.file for failure in summary.failures)
+
+
+def test_no_space_is_one_sentence_and_leaves_nothing(
+    folder: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = outputs.write_bytes
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "b_overlay.png":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr(outputs, "write_bytes", full)
+    out = tmp_path / "out"
+    summary = run([folder], predictor, Options(out))
+    (failure,) = summary.failures
+    assert "No space left on device" in failure.message
+    assert "--resume" in failure.hint
+    assert not [name for name in names(out) if name.startswith(("b", ".b"))]
+    assert "deep/a.json" in names(out)
+
+
+def test_tables_that_cannot_be_written_are_one_sentence(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        run([folder], predictor, Options(tmp_path / "file"))
+    with pytest.raises(UserError, match="tables cannot be written") as caught:
+        run([folder], predictor, Options(tmp_path / "file" / "out"))
+    assert caught.value.exit_code == 1
+
+
+def test_an_unexpected_error_is_a_failure_of_one_file(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    def odd(frames: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError("by hand")
+
+    summary = run([folder], Predictor(odd, 64), Options(tmp_path / "out"))
+    assert len(summary.failures) == 3
+    assert all("ZeroDivisionError: by hand" in failure.message for failure in summary.failures)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_does_not_hang(tmp_path: Path, predictor: Predictor) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (failure,) = run([tmp_path / "pipe.png"], predictor).failures
+    assert "is not a file" in failure.message
+
+
+def test_explain_and_coco_on_request(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out = tmp_path / "out"
+    summary = run([folder], predictor, Options(out, explain=True, overlay=False, coco=True))
+    assert summary.tables == [out / "lesions.csv", out / "coco.json"]
+    assert {"b_explain.png", "coco.json"} <= set(names(out))
+    assert not [name for name in names(out) if "overlay" in name]
+    with PIL.Image.open(out / "b_explain.png") as picture:
+        assert picture.width == 3 * 160  # scan, probability, one gate
+    found = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in found["images"]] == [
+        "b.png",
+        "deep/a.png",
+        "deep/pages.tif",
+        "deep/pages.tif",
+    ]
+    assert len(found["annotations"]) == 3
+    assert predictor.model.checksum in found["info"].values()
+
+
+def test_a_clip_gets_a_video_and_its_size_over_time(tmp_path: Path, predictor: Predictor) -> None:
+    pytest.importorskip("av")
+    with clip_writer(tmp_path / "cine.mp4", 10, "") as writer:
+        for lesion in (True, True, False):
+            writer.add(np.repeat(scan(lesion=lesion).pixels[..., None], 3, axis=2))
+    out = tmp_path / "out"
+    summary = run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1)))
+    assert names(out) == ["cine.json", "cine_overlay.mp4", "cine_sizes.csv", "lesions.csv"]
+    assert (summary.images, summary.lesions, summary.empty) == (1, 2, 0)
+    jsonschema.validate(json.loads((out / "cine.json").read_text()), SCHEMA)
+    rows = table(out / "cine_sizes.csv")
+    assert [row["lesions"] for row in rows] == ["1", "1", "0"]
+    assert [row["seconds"] for row in rows] == ["0.0", "0.1", "0.2"]
+    assert float(rows[0]["longest_diameter"]) == pytest.approx(8, abs=0.3)
+    before = contents(out)
+    assert run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1), resume=True)).kept == 1
+    run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1), overwrite=True))
+    assert contents(out) == before
+    shutil.rmtree(out)
+    run([tmp_path / "cine.mp4"], predictor, Options(out, overlay=False))
+    assert names(out) == ["cine.json", "cine_sizes.csv", "lesions.csv"]
+
+
+def test_a_broken_clip_leaves_nothing(tmp_path: Path, predictor: Predictor) -> None:
+    pytest.importorskip("av")
+    (tmp_path / "cine.mp4").write_bytes(b"no clip")
+    summary = run([tmp_path / "cine.mp4"], predictor, Options(tmp_path / "out"))
+    assert "cannot be decoded" in summary.failures[0].message
+    assert names(tmp_path / "out") == ["failures.csv", "lesions.csv"]
+
+
+def test_damaged_files_never_leave_half_an_output(tmp_path: Path, predictor: Predictor) -> None:
+    rng, place = random.Random(0), tmp_path / "in"
+    place.mkdir()
+    small = PIL.Image.fromarray(scan(48, 64).pixels)
+    for suffix in ("png", "jpg"):
+        small.save(tmp_path / f"small.{suffix}")
+        content = (tmp_path / f"small.{suffix}").read_bytes()
+        for number in range(60):
+            damaged = bytearray(content)
+            for _ in range(rng.randint(1, 6)):
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            (place / f"{suffix}{number}.{suffix}").write_bytes(damaged[: rng.randint(1, 2 * len(damaged))])
+    out = tmp_path / "out"
+    summary = run([place], predictor, Options(out, overlay=False, workers=2, max_pixels=1_000_000))
+    assert (summary.files, summary.images + len(summary.failures)) == (120, 120)
+    assert summary.failures
+    done = {name.removesuffix(".json") for name in names(out) if name.endswith(".json")}
+    assert set(names(out)) == {f"{name}{end}" for name in done for end in (".json", "_mask.png")} | {
+        "lesions.csv",
+        "failures.csv",
+    }
+
+
+def test_a_summary_starts_at_nothing() -> None:
+    assert Summary() == Summary(0, 0, 0, 0, 0, [], [])

@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+import sonoseg
+from sonoseg.delivery import document
+from sonoseg.delivery.document import Document, Source
+from sonoseg.images.pictures import Image
+from sonoseg.prediction.lesions import corners, trace
+from sonoseg.prediction.predictor import Model, Predictor
+from tiny_model import scan
+
+SCHEMA = json.loads((Path(sonoseg.__file__).parent / "delivery" / "schema" / "prediction-1.json").read_text())
+SOURCE = Source("folder/scan.png", "ab" * 32)
+
+
+def darkness(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    return 20 * (np.float32(0.3) - frames)
+
+
+PREDICTOR = Predictor(darkness, 64, smallest_lesion=0.001, model=Model("tiny", "cd" * 32, "test"))
+
+
+def described(image: Image, source: Source = SOURCE) -> Document:
+    prediction = PREDICTOR.predict(image)
+    return document.describe(image, PREDICTOR, source, {"mask": "scan_mask.png"}, document.findings(prediction))
+
+
+def clip() -> Document:
+    frames = [
+        {"frame": number, "seconds": number / 10, **document.findings(PREDICTOR.predict(scan(lesion=lesion)))}
+        for number, lesion in ((1, True), (2, False))
+    ]
+    return document.describe(scan(), PREDICTOR, SOURCE, {}, {"frames": frames})
+
+
+@pytest.mark.parametrize("image", [scan(), scan(spacing=(0.2, 0.1)), scan(lesion=False)])
+def test_documents_keep_the_published_schema(image: Image) -> None:
+    found = json.loads(json.dumps(described(image)))
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(found, SCHEMA)
+    for broken in ({**found, "extra": 1}, {**found, "unit": "cm"}, {**found, "frames": []}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, SCHEMA)
+
+
+def test_clips_keep_the_published_schema() -> None:
+    jsonschema.validate(json.loads(json.dumps(clip())), SCHEMA)
+
+
+def test_version_model_and_notice_are_named() -> None:
+    found = described(scan())
+    assert found["sonoseg"] == sonoseg.__version__
+    assert found["model"] == {"name": "tiny", "checksum": "cd" * 32, "backend": "test"}
+    assert "not a medical device" in found["notice"]
+    assert "BI-RADS" in found["caution"]
+
+
+def test_sentences_say_size_or_that_there_is_none() -> None:
+    assert document.sentences(described(scan(spacing=(0.1, 0.1))))[0].startswith(
+        "1: 7.9 x 3.9 mm, depth / width about 0.49"
+    )
+    assert document.sentences(described(scan()))[-1] == "In pixels: the spacing is not known."
+    assert document.sentences(described(scan(lesion=False)))[0].startswith("No lesion outlined (confidence ")
+    assert document.sentences(clip()) == ["A lesion is outlined in 1 of 2 frames."]
+
+
+def test_rows_have_the_columns_of_the_table() -> None:
+    (row,) = document.rows(described(scan(spacing=(0.1, 0.1))))
+    assert set(row) == set(document.COLUMNS)
+    assert (row["file"], row["page"], row["lesions"], row["lesion"], row["unit"]) == ("folder/scan.png", "", 1, 1, "mm")
+    (empty,) = document.rows(described(scan(lesion=False), Source("a.tif", "ab" * 32, page=2, pages=3)))
+    assert set(empty) < set(document.COLUMNS)
+    assert (empty["page"], empty["lesions"]) == (2, 0)
+    assert document.rows(clip()) == []
+
+
+def test_a_clip_has_a_row_for_each_frame() -> None:
+    first, second = document.size_rows(clip())
+    assert set(first) == set(document.SIZE_COLUMNS)
+    assert first["longest_diameter"] == pytest.approx(80, abs=3)
+    assert "longest_diameter" not in second
+    assert (second["frame"], second["seconds"], second["lesions"]) == (2, 0.2, 0)
+
+
+def test_finished_work_is_known_by_file_model_and_settings() -> None:
+    found = json.loads(json.dumps(described(scan())))
+    assert document.is_from(found, PREDICTOR, SOURCE)
+    others = [
+        (Predictor(darkness, 64, model=PREDICTOR.model), SOURCE),
+        (PREDICTOR, Source("folder/scan.png", "ee" * 32)),
+        (PREDICTOR, Source("folder/scan.png", "ab" * 32, spacing=(0.1, 0.1))),
+    ]
+    assert not any(document.is_from(found, predictor, source) for predictor, source in others)
+    assert not document.is_from([], PREDICTOR, SOURCE)
+
+
+def test_coco_has_polygons_in_its_own_coordinates() -> None:
+    found = document.coco([described(scan()), described(scan(lesion=False))])
+    assert [image["id"] for image in found["images"]] == [1, 2]
+    (annotation,) = found["annotations"]
+    (polygon,) = annotation["segmentation"]
+    left, top, width, height = annotation["bbox"]
+    assert (min(polygon[::2]), max(polygon[::2])) == (left, left + width)
+    assert (min(polygon[1::2]), max(polygon[1::2])) == (top, top + height)
+    assert annotation["area"] == described(scan())["lesions"][0]["pixels"]
+
+
+def test_coco_has_run_lengths_where_there_are_holes() -> None:
+    image = scan()
+    image.pixels[55:66, 80:100] = 180
+    (annotation,) = document.coco([described(image)])["annotations"]
+    counts = annotation["segmentation"]["counts"]
+    assert sum(counts) == 120 * 160
+    mask = np.repeat(np.arange(len(counts)) % 2, counts).reshape(160, 120).T.astype(bool)
+    assert np.array_equal(mask, PREDICTOR.predict(image).mask)
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))))
+def test_outlines_are_filled_back(mask: NDArray[np.bool_]) -> None:
+    outlines = [[(x, y) for y, x in corners(outline)] for outline in trace(mask)]
+    assert np.array_equal(document.fill(outlines, *mask.shape), mask)

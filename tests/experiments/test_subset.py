@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonoseg.errors import UserError
+from sonoseg.evaluation.cases import read_cases
+from sonoseg.experiments import subset
+
+RESULTS = Path(__file__).parent.parent.parent / "results"
+AXILLA = RESULTS / "axilla"
+
+
+def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(tmp_path: Path) -> None:
+    rows = subset.compare(read_cases(RESULTS / "default" / "cases.csv"), subset.read_list(AXILLA / "axilla.csv"))
+    command = (AXILLA / "subset.md").read_text(encoding="utf-8").splitlines()[-1].strip()
+    subset.write(tmp_path, rows, "axilla", command)
+    for name in ("subset.csv", "subset.md"):
+        assert (tmp_path / name).read_bytes() == (AXILLA / name).read_bytes()
+
+
+def test_parts_are_the_means_of_their_images_and_the_difference_is_theirs() -> None:
+    cases = read_cases(RESULTS / "default" / "cases.csv")
+    lesions = [case for case in cases if case["tp"] + case["fn"] > 0]
+    listed = {case["image"] for case in lesions[::3]}
+    whole, inside, rest, difference = subset.compare(cases, listed)
+    assert whole["images"] == inside["images"] + rest["images"] == len(lesions)
+    assert inside["dice"] == pytest.approx(np.mean([case["dice"] for case in lesions[::3]]), abs=1e-6)
+    assert difference["dice"] == pytest.approx(inside["dice"] - rest["dice"], abs=2e-6)
+    assert difference["dice_low"] < difference["dice"] < difference["dice_high"]
+    assert whole["missed"] == inside["missed"] + rest["missed"]
+
+
+def test_a_list_that_tells_nothing_apart_is_refused(tmp_path: Path) -> None:
+    cases = read_cases(RESULTS / "default" / "cases.csv")
+    for listed, told in (([], "none"), ([case["image"] for case in cases], "all")):
+        with pytest.raises(UserError, match=f"^{told} of the"):
+            subset.compare(cases, listed)
+    (tmp_path / "list.csv").write_text("name\nx\n")
+    with pytest.raises(UserError, match="no column called image"):
+        subset.read_list(tmp_path / "list.csv")
+    with pytest.raises(UserError, match="cannot be read"):
+        subset.read_list(tmp_path / "missing.csv")

@@ -1,0 +1,72 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonoseg.errors import UserError
+from sonoseg.images.clips import clip_writer, read_clip
+from tiny_model import scan
+
+pytest.importorskip("av")
+
+
+def write(path: Path, frames: int = 5, height: int = 120, width: int = 160, rate: float = 12.5) -> Path:
+    with clip_writer(path, rate, "a comment") as writer:
+        for number in range(frames):
+            level = np.full((height, width, 3), 30 + 40 * number, np.uint8)
+            writer.add(level)
+    return path
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    frames = list(read_clip(write(tmp_path / "clip.mp4")))
+    assert [round(frame.seconds, 3) for frame in frames] == [0, 0.08, 0.16, 0.24, 0.32]
+    assert {frame.rate for frame in frames} == {12.5}
+    assert all(frame.image.shape == (120, 160) for frame in frames)
+    levels = [float(frame.image.pixels.mean()) for frame in frames]
+    assert levels == pytest.approx([30, 70, 110, 150, 190], abs=4)
+
+
+def test_odd_sides_lose_a_pixel(tmp_path: Path) -> None:
+    (frame,) = read_clip(write(tmp_path / "odd.mp4", frames=1, height=121, width=163))
+    assert frame.image.shape == (120, 162)
+
+
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    assert first.read_bytes() == second.read_bytes()
+    assert b"a comment" in first.read_bytes()
+
+
+def test_what_is_no_clip_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    for content in (b"", b"no clip", scan().pixels.tobytes()):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="cannot be decoded"):
+            list(read_clip(path))
+
+
+def test_a_large_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="160 x 120 pixels; 1,000 are allowed"):
+        list(read_clip(write(tmp_path / "clip.mp4"), max_pixels=1000))
+
+
+def test_damaged_clips_give_frames_or_a_sentence(tmp_path: Path) -> None:
+    content, path, rng = write(tmp_path / "clip.mp4").read_bytes(), tmp_path / "bad.mp4", np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(len(damaged), size=4):
+            damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged[: int(rng.integers(1, 2 * len(damaged)))])
+        try:
+            assert len(list(read_clip(path))) < 100
+        except UserError as error:
+            assert "bad.mp4" in str(error)  # noqa: PT017
+
+
+def test_without_pyav_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UserError, match="PyAV") as caught:
+        list(read_clip(tmp_path / "clip.mp4"))
+    assert caught.value.hint == 'pip install "sonoseg[video]"'

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from sonoseg.errors import UserError
+from sonoseg.images.reading import find, read, spacing_of
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_a_folder_is_searched_in_a_stable_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a/z.JPG", "a/c.tif", "d.mp4", "notes.txt", ".hidden.png", ".cache/e.png", "a/f.bmp")
+    found = find([tmp_path])
+    assert [item.name for item in found] == ["b.png", "d.mp4", "a/c.tif", "a/f.bmp", "a/z.JPG"]
+    assert [item.stem for item in found] == ["b", "d", "a/c", "a/f", "a/z"]
+    assert [item.is_clip for item in found] == [False, True, False, False, False]
+
+
+def test_masks_and_outputs_beside_their_scan_are_no_scans(tmp_path: Path) -> None:
+    touch(tmp_path, "benign (1).png", "benign (1)_mask.png", "benign (1)_mask_1.png", "benign (1)_overlay.png")
+    touch(tmp_path, "pages_page001.json", "pages_page001_mask.png", "cine.mp4", "cine_overlay.mp4", "my_mask.png")
+    assert [item.name for item in find([tmp_path])] == ["benign (1).png", "cine.mp4", "my_mask.png"]
+
+
+def test_a_file_that_is_named_is_taken_whatever_it_is(tmp_path: Path) -> None:
+    touch(tmp_path, "scan", "scan.png", "scan_mask.png")
+    paths = [tmp_path / "scan", tmp_path / "scan_mask.png"]
+    assert [item.path for item in find(paths)] == paths
+
+
+def test_outputs_never_share_a_name(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png", "one/a.jpg", "one/A.bmp", "one/b.png", "two/b.png", "two/b_2.png")
+    found = find([tmp_path / "one", tmp_path / "two"])
+    stems = [item.stem for item in found]
+    assert len({stem.casefold() for stem in stems}) == len(found)
+    assert {"a.png", "a.jpg", "A.bmp"} <= set(stems)
+
+
+def test_nothing_to_find_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no picture and no clip"):
+        find([tmp_path])
+    with pytest.raises(UserError, match="does not exist"):
+        find([tmp_path / "none"])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (10, 20_000), (20_000, 10), (15, 300)])
+def test_slivers_are_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
+    PIL.Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "sliver.png")
+    with pytest.raises(UserError, match="at least 16 on each side"):
+        list(read(tmp_path / "sliver.png"))
+
+
+def test_spacing_is_given_to_every_page(tmp_path: Path) -> None:
+    pages = [PIL.Image.fromarray(np.zeros((20, 30), np.uint8)) for _ in range(2)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    assert [page.image.spacing for page in read(tmp_path / "pages.tif", (0.1, 0.2))] == [(0.1, 0.2)] * 2
+    assert [page.image.spacing for page in read(tmp_path / "pages.tif")] == [None, None]
+
+
+def test_spacing_is_understood() -> None:
+    assert spacing_of("0.07") == (0.07, 0.07)
+    assert spacing_of("0.07, 0.05") == (0.07, 0.05)
+    for wrong in ("", "a", "0", "-1", "nan", "0.1,0.1,0.1", "12", "0,07,"):
+        with pytest.raises(UserError, match="not understood"):
+            spacing_of(wrong)

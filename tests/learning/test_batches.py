@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import torch
+
+from sonoseg.data.sets.sources import open_set
+from sonoseg.learning.batches import Packed, Share, pack, steps_per_epoch, training_batches
+
+CPU = torch.device("cpu")
+
+
+def numbered(count: int, size: int = 8) -> Packed:
+    """Images that differ, as bytes."""
+    values = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1) * 5 + 40
+    images = values.expand(count, 1, size, size).contiguous()
+    return Packed(images, (images > 100).to(torch.uint8), tuple(str(i) for i in range(count)))
+
+
+def test_pack_keeps_order_and_fits_the_frame() -> None:
+    samples = open_set("phantom:20").samples[:6]
+    said: list[tuple[int, int]] = []
+    packed = pack(samples, 48, lambda done, of: said.append((done, of)))
+    assert packed.images.shape == packed.masks.shape == (6, 1, 48, 48)
+    assert packed.images.dtype == packed.masks.dtype == torch.uint8
+    assert said == [(i + 1, 6) for i in range(6)]
+    alone = pack(samples[3:4], 48)
+    assert torch.equal(alone.images[0], packed.images[3])
+    assert alone.digests[0] == packed.digests[3]
+    share = [float(mask.float().mean()) for mask in packed.masks]
+    truth = [float(sample.read()[1].mean()) for sample in samples]
+    assert all(abs(a - b * 0.85) < 0.25 * b + 0.01 for a, b in zip(share, truth, strict=True))
+
+
+def test_an_epoch_is_decided_by_seed_and_number() -> None:
+    data = numbered(10)
+    first, again, other = (
+        [images for images, _ in training_batches(data, 4, 0, epoch, Share(), CPU)] for epoch in (3, 3, 4)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_every_image_is_seen_and_every_batch_is_full() -> None:
+    data = numbered(10)
+    batches = list(training_batches(data, 4, 0, 0, Share(), CPU))
+    assert [len(images) for images, _ in batches] == [4] * steps_per_epoch(10, 4)
+    small = list(training_batches(numbered(3), 8, 0, 0, Share(), CPU))
+    assert [len(images) for images, _ in small] == [8]
+
+
+def test_shares_of_two_processes_make_the_whole_batch() -> None:
+    data = numbered(12)
+    whole = [images for images, _ in training_batches(data, 4, 1, 2, Share(), CPU)]
+    parts = [[images for images, _ in training_batches(data, 4, 1, 2, Share(rank, 2), CPU)] for rank in (0, 1)]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        torch.testing.assert_close(torch.stack([first, second], 1).flatten(0, 1), batch)
+
+
+def test_an_epoch_has_every_image_at_home_and_at_most_as_many_others() -> None:
+    data = replace(numbered(12), home=3)
+    assert len(data) == 6
+    epochs = [data.order(torch.Generator().manual_seed(epoch)).tolist() for epoch in range(40)]
+    assert all(len(set(order)) == 6 and {0, 1, 2} <= set(order) for order in epochs)
+    assert set().union(*epochs) == set(range(12))
+    assert len(replace(numbered(12), home=10)) == 12
+    assert epochs[0] != sorted(epochs[0])

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from sonoseg.errors import UserError
+from sonoseg.images.pictures import Image
+from sonoseg.learning import checkpoint
+from sonoseg.learning import export as exporting
+from sonoseg.learning.export import export
+from sonoseg.learning.networks.catalogue import build
+from sonoseg.prediction import modelfile
+
+RECORD = {
+    "model": {"model": "recurrent-attention-unet", "width": 4, "steps": 1},
+    "size": 48,
+    "threshold": 0.5,
+    "classes": ["lesion"],
+    "trained_on": {"set": "phantom", "licence": "MIT", "digests": ["00"]},
+    "settings": {"seed": 0},
+    "program": "sonoseg test",
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    weights = build("recurrent-attention-unet", width=4, steps=1).state_dict()
+    checkpoint.save(folder / "model.safetensors", weights, RECORD)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(run: Path) -> Path:
+    assert export(run, run / "model.onnx") < exporting.TOLERANCE
+    return run / "model.onnx"
+
+
+def test_the_file_answers_as_torch_does_in_any_number_and_size(run: Path, written: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = [Image(generator.integers(0, 256, shape, np.uint8)) for shape in ((40, 60), (97, 33), (200, 210))]
+    ours, theirs = checkpoint.load(run).predictor(), modelfile.load(written, backend="onnxruntime")
+    for first, second in zip(ours.predict_batch(images), theirs.predict_batch(images), strict=True):
+        assert np.abs(first.probability - second.probability).max() < 1e-3
+        assert (first.mask != second.mask).mean() <= 1e-4
+
+
+def test_the_record_travels_and_the_gates_have_names(written: Path) -> None:
+    record = modelfile.read_record(written)
+    assert record["name"] == "model"
+    assert record["trained_on"] == RECORD["trained_on"]
+    assert record["provenance"]["model"]["model"] == "recurrent-attention-unet"
+    outputs = [output.name for output in onnx.load(str(written)).graph.output]
+    assert outputs == ["logits", "gate_1", "gate_2", "gate_3", "gate_4"]
+    maps = modelfile.load(written).explain(Image(np.full((30, 50), 80, np.uint8)))
+    assert all(values.shape == (30, 50) and 0 <= values.min() <= values.max() <= 1 for values in maps.values())
+
+
+def test_a_file_that_differs_is_not_written(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(UserError, match="differs from torch"):
+        export(run, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_path_of_the_machine_is_in_the_file(written: Path) -> None:
+    content = written.read_bytes()
+    assert str(Path(exporting.__file__).parent).encode() not in content
+    json.dumps(modelfile.read_record(written))

@@ -1,0 +1,150 @@
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sonoseg.data.sets.sources import open_set
+from sonoseg.errors import UserError
+from sonoseg.learning.batches import Packed, pack
+from sonoseg.learning.config import Config
+from sonoseg.learning.loop import Epoch, Run, first_network, learning_rate, train, validate
+
+CONFIG = Config("phantom:20", size=32, width=4, epochs=3, batch=8, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def packed() -> Packed:
+    return pack(open_set("phantom:20").samples[:16], 32)
+
+
+class Told:
+    """What a run reports; it is stopped in the middle of epoch ``stop``."""
+
+    def __init__(self, stop: int = -1) -> None:
+        self.stop = stop
+        self.history: list[Epoch] = []
+
+    def report(self, epoch: int, share: float, loss: float) -> None:
+        if epoch == self.stop:
+            raise KeyboardInterrupt
+
+    def finished(self, history: list[Epoch]) -> None:
+        self.history = list(history)
+
+
+def run(config: Config, data: Packed, state: Path, told: Told | None = None) -> dict[str, Tensor]:
+    told = told or Told()
+    return train(Run(config, data, None, state, told.report, told.finished))
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def untimed(line: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in line.items() if name not in ("seconds", "images_per_second")}
+
+
+def test_one_seed_gives_the_same_weights_and_another_does_not(packed: Packed, tmp_path: Path) -> None:
+    first = run(CONFIG, packed, tmp_path / "a.pt")
+    assert same(first, run(CONFIG, packed, tmp_path / "b.pt"))
+    assert not same(first, run(replace(CONFIG, seed=1), packed, tmp_path / "c.pt"))
+
+
+def test_stopped_and_resumed_is_as_if_never_stopped(packed: Packed, tmp_path: Path) -> None:
+    whole, stopped = Told(), Told(stop=2)
+    config = replace(CONFIG, model="recurrent-attention-unet", steps=1)
+    expected = run(config, packed, tmp_path / "whole.pt", whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, packed, tmp_path / "a.pt", stopped)
+    assert len(stopped.history) == 2
+    resumed = Told()
+    assert same(run(config, packed, tmp_path / "a.pt", resumed), expected)
+    assert [untimed(line) for line in resumed.history] == [untimed(line) for line in whole.history]
+    assert [line["epoch"] for line in whole.history] == [1, 2, 3]
+
+
+def test_the_loss_falls(packed: Packed, tmp_path: Path) -> None:
+    told = Told()
+    run(replace(CONFIG, epochs=30, width=8, learning_rate=0.01), packed, tmp_path / "a.pt", told)
+    assert told.history[-1]["loss"] < 0.9 * told.history[0]["loss"]
+
+
+def test_a_small_set_trains_to_a_network_that_draws(tmp_path: Path) -> None:
+    """Four steps an epoch: an average that starts at its full decay would still be made of the first weights."""
+    samples = [sample for sample in open_set("phantom:40").samples if sample.label != "normal"]
+    data = pack(samples[:32], 32)
+    config = replace(CONFIG, epochs=40, width=8, learning_rate=0.01)
+    network = first_network(config)
+    network.load_state_dict(run(config, data, tmp_path / "a.pt"))
+    assert validate(network, data, torch.device("cpu")) > 0.6
+
+
+def test_the_statistics_are_those_of_the_images_that_were_trained_on(packed: Packed, tmp_path: Path) -> None:
+    weights = run(CONFIG, packed, tmp_path / "a.pt")
+    network = first_network(CONFIG)
+    network.load_state_dict(weights)
+    images = packed.at(torch.arange(len(packed.images)), torch.device("cpu"))[0]
+    first = network.encoder.blocks[0][0][0]((images - network.mean) / network.std)
+    torch.testing.assert_close(
+        weights["encoder.blocks.0.0.1.running_mean"], first.mean((0, 2, 3)), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_a_validation_part_is_scored_after_each_epoch(packed: Packed, tmp_path: Path) -> None:
+    told = Told()
+    train(Run(CONFIG, packed, packed, tmp_path / "a.pt", told.report, told.finished))
+    assert all(0 <= line["validation_dice"] <= 1 for line in told.history)
+
+
+def test_two_processes_train_one_network(packed: Packed, tmp_path: Path) -> None:
+    told = Waiting()
+    weights = train(
+        Run(replace(CONFIG, devices=2, epochs=1), packed, None, tmp_path / "a.pt", told.report, told.finished)
+    )
+    alone = run(replace(CONFIG, epochs=1), packed, tmp_path / "b.pt")
+    assert weights.keys() == alone.keys()
+    assert all(value.isfinite().all() for value in weights.values())
+    name = "encoder.blocks.0.0.0.weight"
+    torch.testing.assert_close(weights[name], alone[name], atol=2e-2, rtol=0)
+
+
+class Waiting:
+    """Reports that can be pickled."""
+
+    def report(self, epoch: int, share: float, loss: float) -> None:
+        assert math.isfinite(loss)
+
+    def finished(self, history: list[Epoch]) -> None:
+        assert history
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence(packed: Packed, tmp_path: Path) -> None:
+    spoiled = replace(packed, images=packed.images)
+    with pytest.raises(UserError, match="no longer finite in epoch 1") as caught:
+        run(replace(CONFIG, learning_rate=1e30, epochs=4), spoiled, tmp_path / "a.pt")
+    assert caught.value.exit_code == 1
+    assert "--learning-rate" in caught.value.hint
+
+
+def test_a_state_of_other_settings_or_a_damaged_one_is_refused(packed: Packed, tmp_path: Path) -> None:
+    state = tmp_path / "last" / "state.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, packed, state, Told(stop=1))
+    with pytest.raises(UserError, match="other settings: learning_rate"):
+        run(replace(CONFIG, learning_rate=0.1), packed, state)
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(UserError, match="cannot be resumed from"):
+        run(CONFIG, packed, state)
+
+
+def test_learning_rate_rises_then_falls_to_nothing() -> None:
+    rates = [learning_rate(1.0, step, 100) for step in range(100)]
+    assert rates[4] == max(rates) == 1.0
+    assert all(a < b for a, b in pairwise(rates[:5]))
+    assert all(a > b for a, b in pairwise(rates[5:]))
+    assert rates[-1] < 0.001

@@ -1,0 +1,54 @@
+import math
+
+import pytest
+import torch
+
+from sonoseg.learning.losses import LOSSES, QUIET, SMOOTH, dice_and_cross_entropy, lesion_dice
+
+
+def test_value_worked_out_by_hand() -> None:
+    masks = torch.tensor([[[[1.0, 0.0]]]])
+    logits = torch.zeros(1, 1, 1, 2)
+    soft_dice = (2 * 0.5 + SMOOTH) / (1.0 + 1.0 + SMOOTH)
+    assert float(dice_and_cross_entropy(logits, masks)) == pytest.approx(math.log(2) + 1 - soft_dice, rel=1e-6)
+
+
+def test_right_is_better_than_wrong_and_perfect_is_nearly_zero() -> None:
+    masks = (torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+    right, wrong = (masks * 2 - 1) * 20, (1 - masks * 2) * 20
+    assert float(dice_and_cross_entropy(right, masks)) < 1e-3 < float(dice_and_cross_entropy(wrong, masks))
+
+
+def test_an_image_without_a_lesion_pulls_every_logit_down() -> None:
+    logits = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    dice_and_cross_entropy(logits, torch.zeros(1, 1, 8, 8)).backward()
+    assert logits.grad is not None
+    assert (logits.grad > 0).all()
+
+
+def test_lesion_dice_is_undefined_without_a_lesion() -> None:
+    masks = torch.zeros(2, 1, 2, 2)
+    masks[0, 0, 0] = 1
+    logits = torch.full((2, 1, 2, 2), -1.0)
+    logits[0, 0, 0, 0] = 1
+    scores = lesion_dice(logits, masks)
+    assert float(scores[0]) == pytest.approx(2 / 3)
+    assert scores[1].isnan()
+
+
+def test_with_normals_in_the_dice_part_a_small_thing_drawn_on_one_costs_far_more() -> None:
+    masks = torch.zeros(1, 1, 32, 32)
+    logits = torch.full((1, 1, 32, 32), -20.0)
+    logits[..., :3, :3] = 2.0
+    lesions, every = (float(LOSSES[name](logits, masks)) for name in ("lesions", "all"))
+    drawn = 9 * torch.tensor(2.0).sigmoid().item()
+    smooth = QUIET * 32 * 32
+    assert every - lesions == pytest.approx(1 - smooth / (drawn + smooth), abs=1e-4)
+    assert every > 10 * lesions
+
+
+def test_both_losses_agree_where_every_image_has_a_lesion() -> None:
+    generator = torch.Generator().manual_seed(1)
+    masks = (torch.rand(3, 1, 8, 8, generator=generator) > 0.5).float()
+    logits = torch.randn(3, 1, 8, 8, generator=generator)
+    assert float(LOSSES["all"](logits, masks)) == pytest.approx(float(LOSSES["lesions"](logits, masks)), rel=1e-6)

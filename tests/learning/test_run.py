@@ -1,0 +1,157 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sonoseg.data.folds import Folds, Row
+from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
+from sonoseg.errors import UserError
+from sonoseg.learning import checkpoint
+from sonoseg.learning.config import Config, read_config
+from sonoseg.learning.run import Logbook, Watch, train_run
+
+CONFIG = Config("phantom:20", size=32, width=4, epochs=2, batch=8, device="cpu")
+SILENT = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: None)
+
+
+def test_split_keeps_groups_apart_and_leaves_nobody_out() -> None:
+    data = open_set("phantom:60")
+    groups = data.folds.groups
+    for fold in range(5):
+        parts = split(data, fold, validation=0.2)
+        sides = [{groups[s.name] for s in part} for part in (parts.training, parts.validation, parts.test)]
+        assert not sides[0] & sides[1]
+        assert not sides[0] & sides[2]
+        assert not sides[1] & sides[2]
+        assert sum(map(len, (parts.training, parts.validation, parts.test))) == 60
+        assert parts.validation
+
+
+def test_fold_minus_one_trains_on_all_but_the_excluded() -> None:
+    data = open_set("phantom:20")
+    rows = (replace(data.folds.rows[0], fold=None, flags=("excluded",)), *data.folds.rows[1:])
+    parts = split(replace(data, folds=Folds(rows)), -1)
+    assert len(parts.training) == 19
+    assert not parts.test
+
+
+def test_an_overlap_is_an_error_not_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_set("phantom:20")
+    leaking = tuple(Row(row.image, row.label, "one", 0) if i < 2 else row for i, row in enumerate(data.folds.rows))
+    leaking = (replace(leaking[0], fold=1), *leaking[1:])
+    with pytest.raises(UserError, match="one"):
+        split(replace(data, folds=Folds(leaking)), 0)
+
+
+def test_a_run_is_a_folder_that_a_person_can_read(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    written = train_run(CONFIG, data, tmp_path / "run", False, SILENT)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "config.toml", "folds.csv", "history.jsonl", "machines.jsonl", "model.safetensors",
+    ]  # fmt: skip
+    assert read_config(tmp_path / "run" / "config.toml") == CONFIG
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in history] == [1, 2]
+    record = checkpoint.load(written).record
+    assert record["trained_on"]["images"] == len(record["trained_on"]["digests"]) == len(split(data, 0).training)
+    before = written.read_bytes()
+    assert train_run(CONFIG, data, tmp_path / "run", False, SILENT) == written
+    assert written.read_bytes() == before
+
+
+def test_the_history_is_written_for_tensorboard_where_it_is_asked_for(tmp_path: Path) -> None:
+    logbook = Logbook(tmp_path / "history.jsonl", tmp_path / "scalars")
+    first, second = {"epoch": 1, "loss": 0.75}, {"epoch": 2, "loss": 0.5}
+    logbook([first])
+    logbook([first, second])
+    assert (tmp_path / "history.jsonl").read_text().count("\n") == 2
+    (events,) = (tmp_path / "scalars").iterdir()
+    assert events.read_bytes().count(b"loss") == 2
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    CONFIG.write(tmp_path / "config.toml")
+    with pytest.raises(UserError, match="other settings: width"):
+        train_run(replace(CONFIG, width=8), data, tmp_path, True, SILENT)
+    with pytest.raises(UserError, match="unfinished run") as caught:
+        train_run(CONFIG, data, tmp_path, False, SILENT)
+    assert "--resume" in caught.value.hint
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=40)
+    command = [sys.executable, "-m", "sonoseg", "train", "--data", "phantom:20", "--size", "32", "--width", "4"]
+    command += ["--epochs", "40", "--batch", "8", "--device", "cpu", "--out", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    state = tmp_path / "killed" / "last" / "state.pt"
+    deadline = time.monotonic() + 200
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    _, said = process.communicate()
+    assert state.exists(), said.decode()
+    threads = torch.get_num_threads()
+    data = open_set("phantom:20")
+    train_run(config, data, tmp_path / "killed", True, SILENT)
+    train_run(config, data, tmp_path / "whole", False, SILENT)
+    assert torch.get_num_threads() == threads
+    first, second = (checkpoint.load(tmp_path / name).network.state_dict() for name in ("killed", "whole"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def other_set(tmp_path: Path) -> str:
+    """A set of another name: six phantoms in a folder."""
+    folder = tmp_path / "elsewhere"
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for index, sample in enumerate(open_set("phantom:40").samples[30:36]):
+        image, mask = sample.read()
+        Image.fromarray(image.pixels).save(folder / "images" / f"{index}.png")
+        Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(folder / "masks" / f"{index}.png")
+    return f"folder:{folder}"
+
+
+def test_a_pretrained_network_is_begun_with_and_its_set_stays_known(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    first = replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2)
+    train_run(first, open_set(spec), tmp_path / "first", False, SILENT)
+    still = replace(CONFIG, pretrained=str(tmp_path / "first"), epochs=1, learning_rate=1e-12)
+    train_run(still, open_set(CONFIG.data), tmp_path / "second", False, SILENT)
+    before, after = checkpoint.load(tmp_path / "first"), checkpoint.load(tmp_path / "second")
+    torch.testing.assert_close(after.network.head.weight, before.network.head.weight)
+    assert set(before.record["trained_on"]["digests"]) < set(after.record["trained_on"]["digests"])
+    assert [seen["set"] for seen in after.record["trained_on"]["also"]] == [before.record["trained_on"]["set"]]
+    assert after.record["settings"]["pretrained"] == before.record["settings"]
+
+
+def test_a_network_that_saw_the_held_out_images_is_not_begun_with(tmp_path: Path) -> None:
+    data = open_set(CONFIG.data)
+    train_run(replace(CONFIG, epochs=1), data, tmp_path / "first", False, SILENT)
+    with pytest.raises(UserError, match="held out") as refused:
+        train_run(replace(CONFIG, fold=1, pretrained=str(tmp_path / "first")), data, tmp_path / "b", False, SILENT)
+    assert refused.value.hint
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_pretrained_network_of_another_architecture_is_refused(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    train_run(replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2), open_set(spec), tmp_path / "a", False, SILENT)
+    with pytest.raises(UserError, match="another architecture: width 4"):
+        train_run(
+            replace(CONFIG, width=8, pretrained=str(tmp_path / "a")),
+            open_set("phantom:20"),
+            tmp_path / "b",
+            False,
+            SILENT,
+        )
+    assert not (tmp_path / "b").exists()

@@ -1,0 +1,128 @@
+import hashlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import sonoseg.prediction.modelfile
+from sonoseg.errors import UserError
+from sonoseg.prediction.modelfile import load, read_record, resolve
+from tiny_model import SIZE, record, scan, write_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+def test_a_model_predicts_and_names_itself(tiny: Path) -> None:
+    predictor = load(tiny)
+    assert predictor.size == SIZE
+    assert predictor.smallest_lesion == 0.001
+    assert predictor.model.name == "tiny"
+    assert predictor.model.checksum == hashlib.sha256(tiny.read_bytes()).hexdigest()
+    assert predictor.model.record["licence"] == "MIT"
+    (lesion,) = predictor.predict(scan()).lesions
+    assert lesion.centroid == pytest.approx((60, 90), abs=1.5)
+    assert predictor.explain(scan()) == {}
+
+
+def test_the_record_is_read_without_a_session(tiny: Path) -> None:
+    assert read_record(tiny) == record()
+
+
+def test_the_record_is_found_as_onnx_finds_it(tiny: Path) -> None:
+    entries = {entry.key: entry.value for entry in onnx.load(str(tiny)).metadata_props}
+    assert json.loads(entries["sonoseg"]) == read_record(tiny)
+
+
+def test_gates_are_explained(tmp_path: Path) -> None:
+    gates = load(write_model(tmp_path / "gated.onnx", gates=2)).explain(scan())
+    assert list(gates) == ["gate_1", "gate_2"]
+    assert all(gate.shape == (120, 160) for gate in gates.values())
+    assert gates["gate_1"][60, 90] < 0.2 < gates["gate_1"][10, 90]
+
+
+def test_a_name_comes_with_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sonoseg.prediction.modelfile, "WEIGHTS", tmp_path)
+    path = write_model(tmp_path / "default.onnx")
+    assert resolve("default") == path
+    assert load().model.name == "tiny"
+    with pytest.raises(UserError, match="package holds default") as caught:
+        resolve("defualt")
+    assert "default" in caught.value.hint
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder") as caught:
+        resolve(tmp_path)
+    assert "sonoseg export" in caught.value.hint
+
+
+@pytest.mark.parametrize("address", ["https://example.org/model.onnx", "https://example.org/m.onnx#sha256=123"])
+def test_a_url_needs_a_checksum(address: str) -> None:
+    with pytest.raises(UserError, match="checksum"):
+        resolve(address)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text, not a network", b"\x00" * 100, b"\xff" * 100, bytes(range(256)), b"\x72\xff\xff\xff\xff\x0f"],
+)
+def test_a_file_that_is_not_ours_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not a model of sonoseg"):
+        load(path)
+
+
+def test_a_network_of_others_is_named(tmp_path: Path) -> None:
+    for name, entries in (("bare", {}), ("other", {"sonoseg": "[1]"}), ("broken", {"sonoseg": "{"})):
+        with pytest.raises(UserError, match="not a model of sonoseg"):
+            load(write_model(tmp_path / f"{name}.onnx", entries))
+
+
+def test_another_version_is_named(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "new.onnx", {"sonoseg": json.dumps(record(version=2))})
+    with pytest.raises(UserError, match="version 2; this program reads version 1"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("size", "64"), ("size", 0), ("threshold", 1.5), ("smallest_lesion", None), ("name", ""), ("classes", ["a", "b"])],
+)
+def test_a_record_out_of_range_is_named(tmp_path: Path, key: str, value: object) -> None:
+    path = write_model(tmp_path / "wrong.onnx", {"sonoseg": json.dumps(record(**{key: value}))})
+    with pytest.raises(UserError, match=f"not valid: {key} is"):
+        load(path)
+
+
+def test_a_graph_of_another_shape_is_named(tmp_path: Path) -> None:
+    other_size = write_model(tmp_path / "size.onnx", {"sonoseg": json.dumps(record(size=128))})
+    other_name = write_model(tmp_path / "name.onnx", names=("picture", "logits"))
+    no_logits = write_model(tmp_path / "logits.onnx", names=("image", "mask"))
+    for path in (other_size, other_name, no_logits):
+        for backend in ("onnxruntime", *(["openvino"] if find_spec("openvino") else [])):
+            with pytest.raises(UserError, match="are needed"):
+                load(path, backend)
+
+
+def test_a_damaged_file_never_crashes(tmp_path: Path, tiny: Path) -> None:
+    rng, content, path = np.random.default_rng(0), tiny.read_bytes(), tmp_path / "damaged.onnx"
+    for _ in range(150):
+        damaged = bytearray(content)
+        damaged[int(rng.integers(len(damaged)))] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged[: int(rng.integers(1, 2 * len(damaged)))])
+        try:
+            load(path, "onnxruntime", threads=1)
+        except UserError as error:
+            assert "damaged.onnx" in str(error)  # noqa: PT017
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no file has this path"):
+        load(tmp_path / "none.onnx")

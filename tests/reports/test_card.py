@@ -1,0 +1,24 @@
+from sonoseg.prediction.predictor import NOTICE
+from sonoseg.reports import card
+from tiny_model import record
+
+
+def test_a_record_without_scores_has_a_card_that_says_so() -> None:
+    written = card.write(record(), "ab" * 32)
+    assert written.startswith("# Model card: tiny\n")
+    assert "None are recorded." in written
+    assert NOTICE in written
+    assert "ab" * 32 in written
+    assert "None |" not in written
+
+
+def test_the_same_record_gives_the_same_card() -> None:
+    assert card.write(record(), "00") == card.write(record(), "00")
+
+
+def test_a_pretrained_networks_recipe_stands_beside_the_last_one() -> None:
+    before = {"size": 64, "epochs": 7, "pretrained": ""}
+    provenance = {"settings": {"size": 32, "epochs": 3, "pretrained": before}}
+    written = card.write(record() | {"provenance": provenance}, "00")
+    assert "Recipe: size 32, epochs 3.\n" in written
+    assert "began with a network of the recipe: size 64, epochs 7.\n" in written
