@@ -120,7 +120,7 @@ def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
     pages = [PIL.Image.fromarray(np.full((20 + page, 30), page * 40, np.uint8)) for page in range(3)]
     path = save(tmp_path / "pages.tif", pages[0], save_all=True, append_images=pages[1:])
     found = list(read_pages(path))
-    assert [(page.number, page.pages) for page in found] == [(1, 3), (2, 3), (3, 3)]
+    assert [(page.number, page.of) for page in found] == [(1, 3), (2, 3), (3, 3)]
     assert [page.image.shape for page in found] == [(20, 30), (21, 30), (22, 30)]
     assert [int(page.image.pixels[0, 0]) for page in found] == [0, 40, 80]
     assert read_image(path).shape == (20, 30)

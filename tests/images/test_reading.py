@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ def test_a_folder_is_searched_in_a_stable_order(tmp_path: Path) -> None:
     found = find([tmp_path])
     assert [item.name for item in found] == ["b.png", "d.mp4", "a/c.tif", "a/f.bmp", "a/z.JPG"]
     assert [item.stem for item in found] == ["b", "d", "a/c", "a/f", "a/z"]
-    assert [item.is_clip for item in found] == [False, True, False, False, False]
 
 
 def test_masks_and_outputs_beside_their_scan_are_no_scans(tmp_path: Path) -> None:
@@ -40,6 +40,48 @@ def test_outputs_never_share_a_name(tmp_path: Path) -> None:
     stems = [item.stem for item in found]
     assert len({stem.casefold() for stem in stems}) == len(found)
     assert {"a.png", "a.jpg", "A.bmp"} <= set(stems)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000"])
+def test_a_picture_is_known_by_its_content(tmp_path: Path, format: str) -> None:
+    picture = PIL.Image.fromarray(np.zeros((20, 30), np.uint8))
+    picture.save(tmp_path / "scan", format)
+    assert [found.name for found in find([tmp_path])] == ["scan"]
+    for name in ("scan.mp4", "scan.dcm", "scan.txt"):
+        (tmp_path / name).write_bytes((tmp_path / "scan").read_bytes())
+        (item,) = read(tmp_path / name)
+        assert (item.image.shape, item.number, item.of, item.moves) == ((20, 30), 1, 1, False)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg"])
+def test_a_clip_is_known_by_its_content(tmp_path: Path, suffix: str) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / f"cine{suffix}"), "w") as container:
+        codecs = {".webm": "libvpx", ".wmv": "wmv2", ".mpg": "mpeg2video"}
+        stream = container.add_stream(codecs.get(suffix, "mpeg4"), 25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    (tmp_path / f"cine{suffix}").rename(tmp_path / "cine")
+    assert [found.name for found in find([tmp_path])] == ["cine"]
+    items = list(read(tmp_path / "cine", (0.1, 0.2)))
+    assert [(item.number, item.of, item.moves) for item in items] == [(1, None, True), (2, None, True), (3, None, True)]
+    assert {item.image.spacing for item in items} == {(0.1, 0.2)}
+
+
+def test_texts_are_no_pictures(tmp_path: Path) -> None:
+    for number, text in enumerate(["BMI of the patients\n", "P5", "Page 1", "{}", "II. Results", "RIFF"]):
+        (tmp_path / f"notes{number}").write_text(text)
+    with pytest.raises(UserError, match="no picture and no clip"):
+        find([tmp_path])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_a_folder_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    touch(tmp_path, "scan.png")
+    assert [found.name for found in find([tmp_path])] == ["scan.png"]
 
 
 def test_nothing_to_find_is_one_sentence(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from sonoseg import __version__
@@ -13,7 +14,7 @@ from sonoseg.delivery.document import Document, Source
 from sonoseg.errors import UserError
 from sonoseg.files import checksum, replacing, write_bytes, write_csv
 from sonoseg.images import clips, reading
-from sonoseg.images.pictures import MAX_PIXELS, Image, Page, encode_mask, encode_png
+from sonoseg.images.pictures import MAX_PIXELS, Image, Item, encode_mask, encode_png
 from sonoseg.images.reading import Found
 from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
 
@@ -79,11 +80,12 @@ class Job:
             source = Source(found.name, checksum(found.path), self.options.spacing)
             if finished := self._finished(found, source):
                 return Outcome(found, finished, kept=True)
-            if found.is_clip:
-                outcome.documents.append(self._clip(found, source))
-                return outcome
-            for page in reading.read(found.path, self.options.spacing, self.options.max_pixels):
-                outcome.documents.append(self._page(found, page, source))
+            items = reading.read(found.path, self.options.spacing, self.options.max_pixels)
+            for item in items:
+                if item.moves:
+                    outcome.documents.append(self._clip(found, source, chain([item], items)))
+                else:
+                    outcome.documents.append(self._page(found, source, item))
         except Exception as error:
             if not isinstance(error, UserError | OSError):
                 _log.exception("unexpected failure of %s", found.path)
@@ -91,15 +93,16 @@ class Job:
             outcome.failures.append(_failure(found, page_number, error))
         return outcome
 
-    def _page(self, found: Found, page: Page, source: Source) -> Document:
-        base = self._base(found, page.number if page.pages > 1 else None)
-        outputs = self._outputs(found, base)
+    def _page(self, found: Found, source: Source, item: Item) -> Document:
+        pages = item.of or 1
+        base = self._base(found, item.number if pages > 1 else None)
+        outputs = self._outputs(base)
         self._check_free([*outputs.values(), _json(base)])
-        prediction = self.predictor.predict(page.image)
+        prediction = self.predictor.predict(item.image)
         described = document.describe(
-            page.image,
+            item.image,
             self.predictor,
-            replace(source, page=page.number, pages=page.pages),
+            replace(source, page=item.number, pages=pages),
             {kind: path.name for kind, path in outputs.items()},
             document.findings(prediction),
         )
@@ -115,35 +118,33 @@ class Job:
         gates = self.predictor.explain(prediction.image)
         return encode_png(overlay.explain(prediction, gates, [self._made_by]), self._text)
 
-    def _clip(self, found: Found, source: Source) -> Document:
+    def _clip(self, found: Found, source: Source, items: Iterator[Item]) -> Document:
         base = self._base(found, None)
-        outputs = self._outputs(found, base)
+        outputs = self._outputs(base, moves=True)
         self._check_free([*outputs.values(), _json(base)])
         with ExitStack() as stack:
-            first, frames = self._frames(found, outputs.get("overlay"), stack)
+            first, frames = self._frames(items, outputs.get("overlay"), stack)
         names = {kind: path.name for kind, path in outputs.items()}
         described = document.describe(first, self.predictor, source, names, {"frames": frames})
         write_csv(outputs["sizes"], document.SIZE_COLUMNS, document.size_rows(described))
         write_bytes(_json(base), _encoded(described))
         return described
 
-    def _frames(self, found: Found, video: Path | None, stack: ExitStack) -> tuple[Image, list[Document]]:
+    def _frames(self, items: Iterator[Item], video: Path | None, stack: ExitStack) -> tuple[Image, list[Document]]:
         """Predict a clip frame by frame, into a video if one is wanted; the stack closes it."""
         comment, writer = ", ".join(self._text.values()), None
-        first, frames = None, list[Document]()
-        for frame in clips.read_clip(found.path, self.options.max_pixels):
-            prediction = self.predictor.predict(reading.checked(frame.image, self.options.spacing))
-            number = {"frame": len(frames) + 1, "seconds": round(frame.seconds, 4)}
+        images, frames = list[Image](), list[Document]()
+        for item in items:
+            prediction = self.predictor.predict(item.image)
+            number = {"frame": item.number, "seconds": round(item.seconds or 0.0, 4)}
             frames.append({**number, **document.findings(prediction)})
-            first = first or prediction.image
+            images = images or [item.image]
             if video and writer is None:
                 temporary = stack.enter_context(replacing(video))
-                writer = stack.enter_context(clips.clip_writer(temporary, frame.rate, comment))
+                writer = stack.enter_context(clips.clip_writer(temporary, item.rate or 25.0, comment))
             if writer:
                 writer.add(overlay.frame(prediction, NOTICE))
-        if first is None:
-            raise UserError(f"{found.path} holds no frames", hint="copy or download it again")
-        return first, frames
+        return images[0], frames
 
     def _base(self, found: Found, page: int | None) -> Path:
         """Path of the outputs without their endings."""
@@ -151,10 +152,10 @@ class Job:
         name = PurePosixPath(found.stem).name
         return folder / (name if page is None else f"{name}_page{page:03}")
 
-    def _outputs(self, found: Found, base: Path) -> dict[str, Path]:
-        """What is written beside the JSON, by kind."""
+    def _outputs(self, base: Path, moves: bool = False) -> dict[str, Path]:
+        """What is written beside the JSON, by kind; of a clip other than of a picture."""
         ends = {"mask": "_mask.png", "overlay": "_overlay.png", "explain": "_explain.png"}
-        if found.is_clip:
+        if moves:
             ends = {"overlay": "_overlay.mp4", "sizes": "_sizes.csv"}
         wanted = {"overlay": self.options.overlay, "explain": self.options.explain}
         return {kind: base.with_name(base.name + end) for kind, end in ends.items() if wanted.get(kind, True)}
@@ -174,7 +175,7 @@ class Job:
         while not documents or len(documents) < documents[0]["pages"]:
             base = self._base(found, len(documents) + 1 if paged else None)
             described = _decoded(_json(base))
-            outputs = self._outputs(found, base)
+            outputs = self._outputs(base, "frames" in described)
             names = {kind: path.name for kind, path in outputs.items()}
             whole = described.get("outputs") == names and all(path.is_file() for path in outputs.values())
             if not whole or not document.is_from(described, self.predictor, source):

@@ -4,26 +4,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import MAX_PIXELS, Image
+from sonoseg.images.pictures import MAX_PIXELS, Image, Item
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg")
 
+_SIGNATURES = (
+    b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel",
+)  # fmt: skip
+"""Matroska and WebM, MPEG's system and video streams, Windows Media."""
 
-class Frame(NamedTuple):
-    """One upright grey image of a clip. seconds: from its start. rate: frames per second of the whole clip."""
-
-    image: Image
-    seconds: float
-    rate: float
+_STILL = (b"heic", b"heix", b"mif1", b"avif")
+"""Brands of MP4's family that are pictures."""
 
 
-def read_clip(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
+def is_clip(head: bytes) -> bool:
+    """Whether a file that begins with ``head``, its first bytes, is of a container of moving pictures."""
+    if head[4:8] == b"ftyp":
+        return head[8:12] not in _STILL
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"AVI "
+    return head[4:8] in {b"moov", b"mdat", b"wide"} or head.startswith(_SIGNATURES)
+
+
+def read_clip(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
     """Read a clip frame by frame.
 
     Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, or has frames over ``max_pixels``.
@@ -85,13 +94,14 @@ class ClipWriter:
         return stream
 
 
-def _frames(container: Any, stream: Any, source: str) -> Iterator[Frame]:
+def _frames(container: Any, stream: Any, source: str) -> Iterator[Item]:
     rate, first = float(stream.average_rate or 25), None
-    for number, frame in enumerate(container.decode(stream)):
-        seconds = float(frame.time) if frame.time is not None else number / rate
+    for number, frame in enumerate(container.decode(stream), 1):
+        seconds = float(frame.time) if frame.time is not None else (number - 1) / rate
         first = seconds if first is None else first
         upright = np.rot90(frame.to_ndarray(format="gray"), round(frame.rotation / 90))
-        yield Frame(Image(np.ascontiguousarray(upright), source=source), seconds - first, rate)
+        image = Image(np.ascontiguousarray(upright), source=source)
+        yield Item(image, number, None, seconds - first, rate)
 
 
 def _av() -> Any:

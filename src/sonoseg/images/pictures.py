@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -24,6 +23,13 @@ MAX_PIXELS = 100_000_000
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 """Pillow's decoders that are used; the others start programs or do not hold scans."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".jp2")
+
+_SIGNATURES = (
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a",
+    b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51",
+)  # fmt: skip
 
 _ANIMATIONS = {"PNG", "GIF", "WEBP"}
 
@@ -70,15 +76,36 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
         return from_picture(picture, str(path))
 
 
-class Page(NamedTuple):
-    """One picture of a file, ``number`` from 1 of ``pages``."""
+@dataclass(frozen=True)
+class Item:
+    """One image of a file: its only picture, a page of it, or a frame of a clip.
+
+    number: from 1. of: how many the file has, None where nobody knows before its end. seconds: from the beginning of a
+    clip, None where nothing moves. rate: frames per second of the whole clip, None where nothing moves.
+    """
 
     image: Image
-    number: int
-    pages: int
+    number: int = 1
+    of: int | None = 1
+    seconds: float | None = None
+    rate: float | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is of a clip: one result in time, and not a result for each item."""
+        return self.seconds is not None
 
 
-def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Page]:
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins with ``head``, its first bytes, is of one of ``FORMATS``."""
+    if head.startswith(b"BM"):  # two letters begin many a text: the length of the header must be one of BMP's as well
+        return head[15:18] == bytes(3) and 12 <= head[14] <= 124
+    if head[:1] == b"P" and head[1:2] in {b"1", b"2", b"3", b"4", b"5", b"6"}:
+        return head[2:3].isspace()
+    return head.startswith(_SIGNATURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+
+
+def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
     """Read every page of a TIFF, one at a time, or the one picture of another file, by the rule of ``read_image``.
 
     Errors: as ``read_image``, when the page that is wrong is reached; ``max_pixels`` holds for each page.
@@ -88,7 +115,7 @@ def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Page]:
         for number in range(1, pages + 1):
             picture.seek(number - 1)
             _check_size(path, picture, max_pixels)
-            yield Page(from_picture(picture, str(path)), number, pages)
+            yield Item(from_picture(picture, str(path)), number, pages)
 
 
 def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:

@@ -1,18 +1,41 @@
-"""What a user has: files and folders, found in a stable order and read as images."""
+"""What a user has: files and folders, found in a stable order and read item by item, whatever they hold.
 
+A file is what its first bytes say, not its suffix. A new kind of file is a row of ``READERS``.
+"""
+
+import io
 import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from sonoseg.errors import UserError
-from sonoseg.images import clips
-from sonoseg.images.pictures import MAX_PIXELS, Image, Page, read_pages
+from sonoseg.images import clips, pictures
+from sonoseg.images.pictures import MAX_PIXELS, Image, Item
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".jp2")
+
+class Reader(NamedTuple):
+    """One kind of file. suffixes: that its files mostly have. begins: whether the first bytes, ``HEAD``, are its own.
+
+    items: gives its images one at a time, of at most so many pixels; errors: ``UserError``.
+    """
+
+    suffixes: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    items: Callable[[Path, int], Iterator[Item]]
+
+
+READERS = {
+    "picture": Reader(pictures.SUFFIXES, pictures.is_picture, pictures.read_pages),
+    "clip": Reader(clips.SUFFIXES, clips.is_clip, clips.read_clip),
+}
+
+HEAD = 512
+"""Bytes at the beginning of a file that tell what it is."""
 
 MIN_SIDE = 16
 """Pictures with a shorter side hold nothing to be found, and are refused."""
@@ -32,16 +55,11 @@ class Found:
     name: str
     stem: str
 
-    @property
-    def is_clip(self) -> bool:
-        """Whether the name is that of a clip."""
-        return self.path.suffix.lower() in clips.SUFFIXES
-
 
 def find(inputs: Sequence[Path]) -> list[Found]:
-    """Find the files to predict: those named, and all pictures and clips in the folders named, by name.
+    """Find the files to predict: those named, and those in the folders named that some reader knows, by name.
 
-    Hidden files, and masks and overlays beside their scan, are left out of folders.
+    A reader knows them by suffix or by content. Hidden files, and masks and overlays beside their scan, are left out.
     Errors: ``UserError`` for a path that does not exist, or where nothing is found.
     """
     named: list[tuple[Path, PurePosixPath]] = []
@@ -55,23 +73,46 @@ def find(inputs: Sequence[Path]) -> list[Found]:
     if not named:
         raise UserError(
             f"there is no picture and no clip in {', '.join(map(str, inputs))}; "
-            f"looked for {', '.join((*PICTURES, *clips.SUFFIXES))}",
+            f"looked for {', '.join(suffix for reader in READERS.values() for suffix in reader.suffixes)}",
             hint="give a folder that holds some, or a file",
         )
     return [Found(path, str(name), stem) for (path, name), stem in zip(named, _stems(named), strict=True)]
 
 
-def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Page]:
-    """Read the pages of a picture file. spacing: (row, column) in mm, or None to keep what the file says.
+def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
+    """Read a file of any kind, one image at a time. spacing: (row, column) in mm, or None to keep what the file says.
 
-    Errors: ``UserError`` as ``read_pages``, and for a picture with a side shorter than ``MIN_SIDE``.
+    Errors: ``UserError`` of its reader, for an image with a side shorter than ``MIN_SIDE``, and where there is none.
     """
-    for page in read_pages(path, max_pixels):
-        yield page._replace(image=checked(page.image, spacing))
+    item = None
+    for item in _reader(path).items(path, max_pixels):
+        yield replace(item, image=_checked(item.image, spacing))
+    if item is None:
+        raise UserError(f"{path} holds no image", hint="copy or download it again")
 
 
-def checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
-    """Give the image its spacing. Errors: ``UserError`` where a side is shorter than ``MIN_SIDE``."""
+def _reader(path: Path) -> Reader:
+    """Who reads a file: by its first bytes, or by its suffix where they tell nothing, or else the one of pictures."""
+    return _known(path) or READERS["picture"]
+
+
+def _known(path: Path) -> Reader | None:
+    head, suffix = _head(path), path.suffix.lower()
+    by_content = (reader for reader in READERS.values() if reader.begins(head))
+    by_suffix = (reader for reader in READERS.values() if suffix in reader.suffixes)
+    return next(by_content, None) or next(by_suffix, None)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none of what cannot be read, or might never end."""
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
     if min(image.shape) < MIN_SIDE:
         height, width = image.shape
         raise UserError(
@@ -103,8 +144,7 @@ def _in_folder(folder: Path) -> list[Path]:
         for file in sorted(files):
             output = _OUTPUT.fullmatch(Path(file).stem)
             beside_its_scan = output is not None and output["stem"] in stems
-            known = Path(file).suffix.lower() in (*PICTURES, *clips.SUFFIXES)
-            if known and not beside_its_scan and not file.startswith("."):
+            if not beside_its_scan and not file.startswith(".") and _known(Path(place) / file):
                 paths.append(Path(place) / file)
     return paths
 
