@@ -156,3 +156,17 @@ def test_an_audit_goes_on_after_a_broken_file_and_says_so(
         monkeypatch, capsys, "data", "audit", f"folder:{out}", "--out", str(tmp_path / "x")
     )
     assert not (tmp_path / "x").exists()
+
+
+def test_a_packed_set_trains_and_says_that_its_figures_are_in_the_frame(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file, run = str(tmp_path / "p.npz"), str(tmp_path / "run")
+    assert sonoseg(monkeypatch, "data", "pack", "phantom:20", "--size", "32", "--out", file) == 0
+    assert "checksum" in capsys.readouterr().out
+    assert sonoseg(monkeypatch, "train", "--data", f"packed:{file}", *TINY, "--out", run) == 0
+    assert sonoseg(monkeypatch, "evaluate", run, "--data", f"packed:{file}") == 0
+    assert "in a frame of 32 pixels" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["frame"] == 32
+    assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0  # the originals, of the fold held out
+    assert "in a frame" not in capsys.readouterr().out

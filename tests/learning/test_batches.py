@@ -1,7 +1,9 @@
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from sonoseg.data.formats.packed import to_packed
 from sonoseg.data.sets.sources import open_set
 from sonoseg.learning.batches import Packed, Share, pack, steps_per_epoch, training_batches
 
@@ -63,3 +65,12 @@ def test_an_epoch_has_every_image_at_home_and_at_most_as_many_others() -> None:
     assert set().union(*epochs) == set(range(12))
     assert len(replace(numbered(12), home=10)) == 12
     assert epochs[0] != sorted(epochs[0])
+
+
+def test_a_packed_set_gives_the_same_batches_as_its_original(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    to_packed(data, tmp_path / "p.npz", 32)
+    original, packed = pack(data.samples, 32), pack(open_set(f"packed:{tmp_path / 'p.npz'}").samples, 32)
+    assert torch.equal(original.images, packed.images)
+    assert torch.equal(original.masks, packed.masks)
+    assert original.digests == packed.digests

@@ -1,4 +1,4 @@
-"""Commands about sets of images: data audit, folds, list, get, convert."""
+"""Commands about sets of images: data audit, folds, list, get, convert, pack."""
 
 import shlex
 import sys
@@ -116,3 +116,21 @@ def convert(
         raise UserError(f"--to is {to!r}; {', '.join(WRITERS)} are allowed", hint="--to nnunet")
     WRITERS[to](open_set(source), out, Bar("converting").step)
     typer.echo(f"written: {out}")
+
+
+@app.command("pack")
+def pack(
+    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    out: Annotated[Path, typer.Option(help="The file to write; it ends with .npz.")],
+    size: Annotated[int, typer.Option(help="Side of the network's frame in pixels.")] = 128,
+) -> None:
+    """Write a set as one file, in the network's frame: --data packed:FILE trains on it anywhere."""
+    need_data()
+    from sonoseg.cli.progress import Bar
+    from sonoseg.data.formats.packed import to_packed
+    from sonoseg.data.sets.sources import open_set
+
+    with stoppable("start it again; nothing was written"):
+        checksum = to_packed(open_set(source), out, size, Bar("packing").step)
+    typer.echo(f"packed: {out}, {out.stat().st_size / 1e6:.1f} MB, checksum {checksum}")
+    typer.echo("it holds the images: the licence of the set goes with it")

@@ -189,6 +189,9 @@ def evaluate(
     if abroad:
         trained = candidates[0].trained_on.get("set", "unknown")
         summary |= _abroad(cases, trained, opened.name, home or where, home is not None)
+    if opened.frame:
+        summary["frame"] = opened.frame
+        typer.echo(f"measured in a frame of {opened.frame} pixels, not at each image's own size")
     judging.write_tables(folder, cases, counts, summary)
     _table(summary)
     typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")

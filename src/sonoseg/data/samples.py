@@ -34,6 +34,7 @@ class Sample:
 
     name: unique in its set. label: one of ``LABELS``. read: gives the ``Image`` and its mask, ``bool (H, W)`` of the
     same size, all lesions united; it can be pickled. masks: how many masks were united, None where a set tells none.
+    original: ``digest`` of the image that this one was made from; empty where it is the original itself.
     Errors: ``ValueError`` for a label that is not known.
     """
 
@@ -41,6 +42,7 @@ class Sample:
     label: str
     read: Callable[[], Pair]
     masks: int | None = None
+    original: str = ""
 
     def __post_init__(self) -> None:
         if self.label not in LABELS:
@@ -52,7 +54,8 @@ class DataSet:
     """A named set, its samples in a stable order.
 
     spec: what the user typed. folds: group, fold and flags of each sample. grouping: what a group is (copies, patient).
-    citation, licence: as the set's authors state them.
+    citation, licence: as the set's authors state them. frame: side of the square in which images and masks were fitted
+    beforehand, in pixels; None where they are in their own sizes.
     Errors: ``ValueError`` where two samples have one name, or one has no row in the folds.
     """
 
@@ -63,6 +66,7 @@ class DataSet:
     grouping: str
     citation: str
     licence: str
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         names = {sample.name for sample in self.samples}
@@ -123,3 +127,8 @@ def digest(image: Image) -> str:
     """16 hexadecimal digits that tell this image's pixels from any other's, whatever the file is called."""
     content = hashlib.sha256(repr(image.shape).encode() + image.pixels.tobytes())
     return content.hexdigest()[:16]
+
+
+def digest_of(sample: Sample, image: Image) -> str:
+    """The digest of the original that a sample's image is, or was made from."""
+    return sample.original or digest(image)

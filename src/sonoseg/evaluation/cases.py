@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.data.samples import DataSet, Sample, digest
+from sonoseg.data.samples import DataSet, Sample, digest_of
 from sonoseg.errors import UserError
 from sonoseg.evaluation.calibration import Reliability, count, nothing_counted
 from sonoseg.evaluation.intervals import Interval, bootstrap_difference, bootstrap_mean
@@ -87,7 +87,7 @@ def evaluate(
             part = samples[start : start + BATCH]
             pairs = list(pool.map(lambda sample: sample.read(), part))
             for sample, (image, _) in zip(part, pairs, strict=True):
-                _refuse_seen(sample, digest(image) in seen)
+                _refuse_seen(sample, digest_of(sample, image) in seen)
             predictions = predictor.predict_batch([image for image, _ in pairs])
             for case, counted in pool.map(one, part, predictions, [truth for _, truth in pairs]):
                 cases.append(case)

@@ -132,6 +132,7 @@ def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
             "grouping": data.grouping,
             "citation": data.citation,
             "licence": data.licence,
+            "frame": data.frame,
             "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
         },
         "settings": {

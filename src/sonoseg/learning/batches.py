@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from sonoseg.data.samples import Sample, digest
+from sonoseg.data.samples import Sample, digest_of
 from sonoseg.learning.augment import augment, draw
 from sonoseg.prediction.letterbox import Letterbox
 
@@ -52,7 +52,7 @@ def pack(samples: Sequence[Sample], size: int, progress: Callable[[int, int], No
     def one(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.bool_], str]:
         image, mask = sample.read()
         box = Letterbox(*image.shape, size)
-        return box.fit(image.pixels), box.fit_mask(mask), digest(image)
+        return box.fit(image.pixels), box.fit_mask(mask), digest_of(sample, image)
 
     images = np.empty((len(samples), 1, size, size), np.uint8)
     masks = np.empty_like(images)

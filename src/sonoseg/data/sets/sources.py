@@ -7,6 +7,7 @@ from functools import partial
 from sonoseg.data.folds import from_groups
 from sonoseg.data.formats.coco import open_coco
 from sonoseg.data.formats.nnunet import open_nnunet
+from sonoseg.data.formats.packed import open_packed
 from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.data.sets import phantom
 from sonoseg.data.sets.breast import open_breast
@@ -62,5 +63,6 @@ SOURCES: dict[str, Callable[[str], DataSet]] = {
     "folder": open_folder,
     "nnunet": open_nnunet,
     "coco": open_coco,
+    "packed": open_packed,
     "phantom": open_phantoms,
 }
