@@ -4,16 +4,12 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import sonoseg
 from sonoseg.delivery import document
 from sonoseg.delivery.document import Document, Source
 from sonoseg.images.pictures import Image
-from sonoseg.prediction.lesions import corners, trace
 from sonoseg.prediction.predictor import Model, Predictor
 from tiny_model import scan
 
@@ -121,10 +117,3 @@ def test_coco_has_run_lengths_where_there_are_holes() -> None:
     assert sum(counts) == 120 * 160
     mask = np.repeat(np.arange(len(counts)) % 2, counts).reshape(160, 120).T.astype(bool)
     assert np.array_equal(mask, PREDICTOR.predict(image).mask)
-
-
-@settings(deadline=None, max_examples=60)
-@given(arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))))
-def test_outlines_are_filled_back(mask: NDArray[np.bool_]) -> None:
-    outlines = [[(x, y) for y, x in corners(outline)] for outline in trace(mask)]
-    assert np.array_equal(document.fill(outlines, *mask.shape), mask)

@@ -230,21 +230,16 @@ class TestLaws:
         assert metrics.hd95(EMPTY, truth) > metrics.hd95(far, truth)
 
 
-class TestComponents:
+class TestLesions:
     def test_corners_join(self):
-        labels, number = metrics.components(box(0, 0, 5, 5) | box(5, 5, 5, 5))
-        assert number == 1
-        assert labels.max() == 1
+        assert metrics.lesion_overlaps(box(0, 0, 5, 5) | box(5, 5, 5, 5), box(0, 0, 10, 10)).shape == (1, 1)
 
     def test_specks_are_dropped_and_numbers_close_up(self):
-        labels, number = metrics.components(box(0, 0, 1, 19) | box(5, 0, 1, 20) | box(9, 0, 5, 5))
-        assert number == 2
-        assert [(labels == i).sum() for i in (1, 2)] == [20, 25]
-        assert labels[5, 0] == 1
+        mask = box(0, 0, 1, 19) | box(5, 0, 1, 20) | box(9, 0, 5, 5)
+        assert np.array_equal(metrics.lesion_overlaps(mask, mask), np.eye(2))
 
-    def test_minimum(self):
-        assert metrics.components(box(3, 3, 1, 1), minimum=1)[1] == 1
-        assert metrics.components(EMPTY)[1] == 0
+    def test_nothing(self):
+        assert metrics.lesion_overlaps(EMPTY, EMPTY).shape == (0, 0)
 
 
 class TestDetection:
@@ -343,9 +338,8 @@ class TestWrongInput:
         for function in (metrics.count, metrics.surface_distances, metrics.lesion_overlaps, metrics.measure):
             with pytest.raises(ValueError, match="bool"):
                 function(wrong, EMPTY)
-        for function in (metrics.boundary, metrics.components):
-            with pytest.raises(ValueError, match="bool"):
-                function(wrong)
+        with pytest.raises(ValueError, match="bool"):
+            metrics.boundary(wrong)
 
     @pytest.mark.parametrize("wrong", [np.zeros((3, 3)), np.zeros(SHAPE, np.uint8)])
     def test_probability(self, wrong):

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skimage.draw import polygon2mask
 
-from sonoseg.images.masks import decode, encode
+from sonoseg.images.masks import decode, dice, encode, extent, fill
 
 MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda shape: arrays(bool, shape))
 
@@ -35,6 +36,37 @@ def test_what_was_encoded_is_decoded(mask):
 def test_packed_lengths_are_unpacked(mask):
     found = encode(mask)
     assert np.array_equal(decode(found | {"counts": pack(found["counts"])}, mask.shape), mask)
+
+
+@settings(deadline=None, max_examples=50)
+@given(MASKS)
+def test_the_extent_holds_all_of_a_mask_and_no_line_more(mask):
+    part = mask[extent(mask)]
+    assert part.sum() == mask.sum()
+    assert all(edge.any() for edge in (part[:1], part[-1:], part[:, :1], part[:, -1:])) == mask.any()
+
+
+def test_dice_is_of_what_both_have():
+    one, other = np.zeros((2, 4, 5), bool)
+    assert dice(one, other) is None
+    one[:2] = True
+    assert dice(one, other) == dice(other, one) == 0
+    other[1:3] = True
+    assert dice(one, other) == 0.5
+    assert dice(one, one) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_polygon_is_filled_as_by_scikit_image(seed):
+    outline = np.random.default_rng(seed).uniform(-10, 60, (3 + seed, 2))
+    assert np.array_equal(fill([outline], (40, 50)), polygon2mask((40, 50), outline))
+
+
+def test_many_edges_are_filled_in_parts():
+    turn = np.linspace(0, 200 * np.pi, 20_001, endpoint=False)  # a hundred times round, and a step more
+    once = np.stack((20 + 15.2 * np.sin(turn), 25 + 15.2 * np.cos(turn)), axis=1)
+    odd = np.concatenate((once, once[:201]))
+    assert np.array_equal(fill([odd], (40, 50)), fill([once[:201]], (40, 50)))
 
 
 def test_lengths_go_down_the_columns_and_begin_outside():

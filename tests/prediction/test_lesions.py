@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from skimage.measure import find_contours, regionprops
 
+from sonoseg.images.masks import fill
 from sonoseg.prediction.lesions import Lesion, components, confidences, corners, measure, remove_specks, trace
 
 Mask = NDArray[np.bool_]
@@ -34,31 +35,38 @@ def rectangle(height: int, width: int) -> Mask:
     return mask
 
 
-@settings(deadline=None, max_examples=60)
-@given(MASKS)
-def test_components_are_those_of_scipy(mask: Mask) -> None:
-    labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
-    found = components(mask)
+@settings(deadline=None, max_examples=100)
+@given(MASKS, st.booleans())
+def test_components_are_those_of_scipy(mask: Mask, by_corner: bool) -> None:
+    labels, count = scipy.ndimage.label(mask, np.ones((3, 3)) if by_corner else None)
+    found = components(mask, by_corner)
     assert np.array_equal(found.labels, labels)
     assert found.sizes.tolist() == np.bincount(labels.ravel(), minlength=count + 1)[1:].tolist()
     boxes = [(r.start, c.start, r.stop, c.stop) for r, c in scipy.ndimage.find_objects(labels)]
     assert [tuple(box) for box in found.boxes.tolist()] == boxes
 
 
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.6, 0.9])
+@pytest.mark.parametrize("by_corner", [True, False])
+def test_components_of_noise_are_those_of_scipy(share: float, by_corner: bool) -> None:
+    mask = np.random.default_rng(0).random((200, 300)) < share
+    labels, _ = scipy.ndimage.label(mask, np.ones((3, 3)) if by_corner else None)
+    assert np.array_equal(components(mask, by_corner).labels, labels)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_way_round_is_one_component(turned: bool) -> None:
+    snake = np.zeros((90, 101), bool)
+    snake[:, ::2] = snake[0, 1::4] = snake[-1, 3::4] = True
+    snake = snake.T if turned else snake
+    assert components(snake, by_corner=False).sizes.tolist() == [snake.sum()]
+
+
 @settings(deadline=None, max_examples=60)
 @given(MASKS)
 def test_outlines_give_the_mask_back(mask: Mask) -> None:
-    for label in range(1, len(components(mask).sizes) + 1):
-        inside = components(mask).labels == label
-        outlines = trace(inside)
-        rows, columns = np.mgrid[: mask.shape[0], : mask.shape[1]]
-        crossed = np.zeros(mask.shape, int)
-        for outline in outlines:
-            for (r0, c0), (r1, c1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
-                level = (r0 > rows) != (r1 > rows)
-                if r0 != r1:
-                    crossed += level & (columns < c0 + (rows - r0) / (r1 - r0) * (c1 - c0))
-        assert np.array_equal(crossed % 2 == 1, inside)
+    assert np.array_equal(fill(trace(mask), mask.shape), mask)
+    assert np.array_equal(fill([corners(outline) for outline in trace(mask)], mask.shape), mask)
 
 
 def test_an_outline_is_the_contour_of_scikit_image() -> None:

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sonoseg.data.agreement import agreement
 from sonoseg.data.copies import Small, find_pairs, group, natural_key, small
 from sonoseg.data.marks import marks
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
+from sonoseg.images.masks import extent
 from sonoseg.images.pictures import Image
-from sonoseg.prediction.lesions import LESION_PIXELS
+from sonoseg.prediction.lesions import LESION_PIXELS, components
 
 FULL_SHARE = 0.95
 """A mask that covers this share of its image, or more, is called full."""
@@ -263,19 +263,17 @@ def _read(sample: Sample, keep: Keep | None) -> _Read | Failure:
 
 def _shape_of(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Components, holes, border and share of ``bool (H, W)``."""
-    here = ndimage.find_objects(mask.view(np.uint8))
-    if not here:
+    if not mask.any():
         return {"lesions": 0, "specks": 0, "holes": 0, "touches_border": False, "share": 0.0}
-    part = mask[here[0]]
-    labels, count = ndimage.label(part, np.ones((3, 3), bool))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    part = mask[extent(mask)]
+    sizes = components(part).sizes
     # All background that reaches the edge of the padded part is one component.
-    enclosed = ndimage.label(np.pad(~part, 1, constant_values=True))[1] - 1
+    outside = components(np.pad(~part, 1, constant_values=True), by_corner=False)
     edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     return {
         "lesions": int((sizes >= LESION_PIXELS).sum()),
         "specks": int((sizes < LESION_PIXELS).sum()),
-        "holes": enclosed,
+        "holes": len(outside.sizes) - 1,
         "touches_border": any(bool(edge.any()) for edge in edges),
         "share": float(sizes.sum()) / mask.size,
     }

@@ -6,13 +6,13 @@ work writes the same tables.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg import __version__
+from sonoseg.images import masks
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import Lesion, corners
 from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
@@ -194,19 +194,6 @@ def made_by(predictor: Predictor) -> dict[str, str]:
     return {"sonoseg": __version__, "model": predictor.model.name, "model_checksum": predictor.model.checksum}
 
 
-def fill(outlines: Iterable[Iterable[tuple[float, float]]], height: int, width: int) -> NDArray[np.bool_]:
-    """Give back the mask, ``bool (H, W)``, of outlines of (x, y) as a document holds them."""
-    toggles = np.zeros((height, width + 1), bool)
-    for outline in outlines:
-        points = list(outline)
-        for (x, y), (next_x, next_y) in zip(points, points[1:] + points[:1], strict=True):
-            # An edge crosses the rows from its upper end up to, not at, its lower one.
-            slope = (next_x - x) / (next_y - y) if next_y != y else 0.0
-            for row in range(ceil(min(y, next_y)), ceil(max(y, next_y))):
-                toggles[row, ceil(x + (row - y) * slope)] ^= True
-    return np.logical_xor.accumulate(toggles, axis=1)[:, :width]
-
-
 def _origin(predictor: Predictor, source: Source) -> Document:
     """What the result depends on."""
     model = predictor.model
@@ -261,7 +248,5 @@ def _segmentation(outlines: list[list[list[float]]], height: int, width: int) ->
     if len(outlines) == 1:
         # COCO counts from the corner of the first pixel, not from its centre.
         return [[value + 0.5 for place in outlines[0] for value in place]]
-    mask = fill([[(x, y) for x, y in outline] for outline in outlines], height, width)
-    flat = np.concatenate(([False], mask.ravel(order="F")))
-    changes = np.append(np.flatnonzero(flat[1:] != flat[:-1]), mask.size)
-    return {"size": [height, width], "counts": np.diff(changes, prepend=0).tolist()}
+    places = [np.asarray(outline)[:, ::-1] for outline in outlines]
+    return masks.encode(masks.fill(places, (height, width)))

@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
 
-from sonoseg.prediction.lesions import LESION_PIXELS
+from sonoseg.images.masks import extent
+from sonoseg.prediction.lesions import LESION_PIXELS, components
 
 Mask: TypeAlias = NDArray[np.bool_]
 Spacing: TypeAlias = tuple[float, float]
@@ -175,20 +175,6 @@ def nsd(prediction: Mask, truth: Mask, tolerance: float, spacing: Spacing | None
     return surface_distances(prediction, truth, spacing).nsd(tolerance)
 
 
-def components(mask: Mask, minimum: int = LESION_PIXELS) -> tuple[NDArray[np.int32], int]:
-    """Number the components of a mask, pixels touching by side or corner; smaller ones than ``minimum`` are dropped.
-
-    Returns int32 ``(H, W)``, 0 for background and 1 to n in the order of their first pixels, and n.
-    """
-    _check_mask("mask", mask)
-    labels, number = label(mask, np.ones((3, 3), dtype=bool))
-    kept = np.bincount(labels.ravel(), minlength=number + 1) >= minimum
-    kept[0] = False
-    if kept[1:].all():
-        return labels, number
-    return (kept * np.cumsum(kept)).astype(np.int32)[labels], int(kept.sum())
-
-
 @dataclass(frozen=True)
 class Detection:
     """Lesions in the truth, those of them that were found, and drawn ones that match none."""
@@ -199,11 +185,11 @@ class Detection:
 
 
 def lesion_overlaps(prediction: Mask, truth: Mask) -> NDArray[np.float64]:
-    """IoU of each lesion with each drawn one, float64 ``(lesions, drawn)``; lesions are ``components``."""
+    """IoU of each lesion with each drawn one, float64 ``(lesions, drawn)``; lesions are components, but specks."""
     _check_pair(prediction, truth)
     prediction, truth = _crop(prediction, truth)
-    (drawn, columns), (lesions, rows) = components(prediction), components(truth)
-    pairs = lesions.astype(np.intp).ravel() * (columns + 1) + drawn.ravel()
+    (drawn, columns), (lesions, rows) = _lesions(prediction), _lesions(truth)
+    pairs = lesions.ravel() * (columns + 1) + drawn.ravel()
     table = np.bincount(pairs, minlength=(rows + 1) * (columns + 1)).reshape(rows + 1, columns + 1)
     both = table[1:, 1:]
     either = table.sum(axis=1)[1:, None] + table.sum(axis=0)[None, 1:] - both
@@ -259,6 +245,13 @@ def measure(
     }
 
 
+def _lesions(mask: Mask) -> tuple[NDArray[np.intp], int]:
+    """Number the components of ``LESION_PIXELS`` or more, ``intp (H, W)``, 0 for the rest, and count them."""
+    found = components(mask)
+    kept = np.concatenate(([False], found.sizes >= LESION_PIXELS))
+    return np.asarray((kept * np.cumsum(kept))[found.labels]), int(kept.sum())
+
+
 def _detect(overlaps: NDArray[np.float64], threshold: float) -> Detection:
     if not 0 < threshold <= 1:
         raise ValueError(f"the IoU at which lesions match must be over 0 and at most 1, not {threshold}")
@@ -282,11 +275,7 @@ def _percentile_95(distances: NDArray[np.float32]) -> float:
 
 def _crop(prediction: Mask, truth: Mask) -> tuple[Mask, Mask]:
     """Cut both to the bounding box of their union; boundaries and components there are those of the whole image."""
-    union = prediction | truth
-    rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
-    if not rows.size:
-        return prediction[:0, :0], truth[:0, :0]
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = extent(prediction | truth)
     return prediction[box], truth[box]
 
 

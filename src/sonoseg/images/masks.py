@@ -1,10 +1,10 @@
-"""Masks as COCO writes them: run lengths, plain or packed into text, and polygons.
+"""Masks, ``bool (H, W)``: their extent and overlap, and how files write them: as outlines and as run lengths.
 
-Run lengths go down the columns and begin with what is outside. A pixel belongs to a polygon when its centre lies in
-it; pixel (0, 0) covers 0 to 1.
+COCO's run lengths, plain or packed into text, go down the columns and begin with what is outside. A pixel belongs to a
+polygon when its centre lies in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,41 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
+Outline = NDArray[np.float64]
+"""``float64 (n, 2)``: (row, column), pixel centres at whole numbers."""
+
 _DIGIT, _SIGN, _MORE = 0x1F, 0x10, 0x20
 _LONGEST = 7
 """Characters of one packed number; more could not be a length."""
+
+_BLOCK = 4096
+"""Edges that are filled at a time: memory does not grow with their number."""
+
+
+def extent(mask: Mask) -> tuple[slice, slice]:
+    """The smallest part of a mask that holds all of it: rows, columns; both empty where it is."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)).tolist() for axis in (1, 0))
+    return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if rows else (slice(0), slice(0))
+
+
+def dice(one: Mask, other: Mask) -> float | None:
+    """Twice what two masks of one shape share, of what both have; None where both are empty."""
+    both = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
+    return 2 * int(np.count_nonzero(one & other)) / both if both else None
+
+
+def fill(outlines: Iterable[Outline], shape: tuple[int, int]) -> Mask:
+    """Fill closed outlines by the even-odd rule, ``bool`` of ``shape``; what lies beyond the image is cut.
+
+    A pixel is inside where an odd number of edges crosses its row on its left.
+    """
+    height, width = shape
+    toggles = np.zeros(height * (width + 1), np.intp)
+    for outline in outlines:
+        edges = np.concatenate((outline, np.roll(outline, -1, axis=0)), axis=1)
+        for start in range(0, len(edges), _BLOCK):
+            toggles += np.bincount(_crossings(edges[start : start + _BLOCK], shape), minlength=len(toggles))
+    return np.asarray(np.cumsum(toggles.reshape(height, width + 1)[:, :width], axis=1) % 2 == 1)
 
 
 def encode(mask: Mask) -> dict[str, Any]:
@@ -38,7 +70,7 @@ def decode(segmentation: Any, shape: tuple[int, int]) -> Mask:
     if isinstance(segmentation, list):
         mask = np.zeros(shape, bool)
         for polygon in segmentation:
-            mask |= _inside(polygon, shape)
+            mask |= fill([_corners(polygon)], shape)
         return mask
     raise ValueError(f"it is {type(segmentation).__name__}; run lengths or polygons are needed")
 
@@ -72,22 +104,23 @@ def _unpack(text: str) -> list[int]:
     return counts
 
 
-def _inside(polygon: Any, shape: tuple[int, int]) -> Mask:
-    """Even-odd rule: a pixel is inside where an odd number of edges crosses its row on its left."""
-    corners = _corners(polygon)
+def _crossings(edges: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.intp]:
+    """Where edges ``(n, 4)``, from (row, column) to (row, column), toggle the rows that they cross.
+
+    They cross from their upper end up to, not at, their lower one. Places are in an image with a column more.
+    """
     height, width = shape
-    toggles = np.zeros((height, width + 1), np.int32)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        low, high = sorted((y0, y1))
-        rows = np.arange(max(0, np.ceil(low - 0.5)), min(height, np.ceil(high - 0.5)), dtype=np.intp)
-        if len(rows):
-            crossings = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-            columns = np.clip(np.floor(crossings - 0.5) + 1, 0, width).astype(np.intp)
-            toggles[rows, columns] += 1
-    return np.asarray(np.cumsum(toggles[:, :width], axis=1) % 2 == 1)
+    y0, x0, y1, x1 = edges.T
+    first, last = (np.ceil(end).clip(0, height).astype(np.intp) for end in (np.minimum(y0, y1), np.maximum(y0, y1)))
+    lengths = last - first
+    edge = np.repeat(np.arange(len(edges)), lengths)
+    rows = np.arange(len(edge)) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)
+    columns = x0[edge] + (rows - y0[edge]) * (x1[edge] - x0[edge]) / (y1[edge] - y0[edge])
+    return np.asarray(rows * (width + 1) + (np.floor(columns) + 1).clip(0, width).astype(np.intp))
 
 
-def _corners(polygon: Any) -> NDArray[np.float64]:
+def _corners(polygon: Any) -> Outline:
+    """COCO's x and y in turn, counted from the corner of the first pixel, as an outline."""
     if not isinstance(polygon, Sequence) or isinstance(polygon, str) or len(polygon) < 6 or len(polygon) % 2:
         raise ValueError("a polygon of it is not a list of three corners or more, x and y in turn")
     if not all(isinstance(value, int | float) for value in polygon):
@@ -95,4 +128,4 @@ def _corners(polygon: Any) -> NDArray[np.float64]:
     corners = np.asarray(polygon, np.float64).reshape(-1, 2)
     if not np.isfinite(corners).all():
         raise ValueError("a polygon of it holds what is no number")
-    return corners
+    return corners[:, ::-1] - 0.5

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from sonoseg.data.formats import exchange
 from sonoseg.data.formats.exchange import Json, Progress
@@ -19,14 +17,13 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_text
 from sonoseg.images import masks
 from sonoseg.images.pictures import read_image
+from sonoseg.prediction.lesions import components
 
 FILE, PICTURES = "annotations.json", "images"
 CATEGORIES = {"benign": 1, "malignant": 2, "lesion": 3}
 
 Outlines = tuple[tuple[Any, Any], ...]
 """(id, segmentation) of the annotations of an image."""
-
-_TOUCHING = np.ones((3, 3), bool)
 
 
 def to_coco(data: DataSet, out: Path, progress: Progress | None = None) -> None:
@@ -47,8 +44,7 @@ def to_coco(data: DataSet, out: Path, progress: Progress | None = None) -> None:
             fields = exchange.about(sample, rows[sample.name], image.spacing)
             images.append({"id": number, "file_name": file, "width": width, "height": height, exchange.OURS: fields})
             category = CATEGORIES.get(sample.label, CATEGORIES["lesion"])
-            for lesion in _regions(mask):
-                annotations.append(_annotation(len(annotations) + 1, number, category, lesion))
+            annotations += _annotations(len(annotations) + 1, number, category, mask)
             if progress:
                 progress(number, len(data.samples))
         content = {
@@ -132,20 +128,16 @@ def _read(path: Path, file: Path, outlines: Outlines, spacing: tuple[float, floa
     return replace(image, spacing=spacing), union
 
 
-def _regions(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
-    numbered, count = ndimage.label(mask, _TOUCHING)
-    for number in range(1, count + 1):
-        yield numbered == number
-
-
-def _annotation(number: int, image: int, category: int, lesion: NDArray[np.bool_]) -> Json:
-    rows, columns = np.flatnonzero(lesion.any(axis=1)), np.flatnonzero(lesion.any(axis=0))
-    return {
-        "id": number,
-        "image_id": image,
-        "category_id": category,
-        "segmentation": masks.encode(lesion),
-        "area": int(lesion.sum()),
-        "bbox": [int(v) for v in (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)],
-        "iscrowd": 0,
-    }
+def _annotations(first: int, image: int, category: int, mask: masks.Mask) -> Iterator[Json]:
+    """One for each lesion (component) of a mask, numbered from ``first``."""
+    found = components(mask)
+    for index, (top, left, bottom, right) in enumerate(found.boxes.tolist()):
+        yield {
+            "id": first + index,
+            "image_id": image,
+            "category_id": category,
+            "segmentation": masks.encode(found.labels == index + 1),
+            "area": int(found.sizes[index]),
+            "bbox": [left, top, right - left, bottom - top],
+            "iscrowd": 0,
+        }
