@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
+from sonoseg.learning import loop
 from sonoseg.learning.batches import Packed, pack
 from sonoseg.learning.config import Config
 from sonoseg.learning.loop import Epoch, Run, first_network, learning_rate, train, validate
@@ -123,10 +124,12 @@ class Waiting:
         assert history
 
 
-def test_a_loss_that_is_not_finite_stops_with_a_sentence(packed: Packed, tmp_path: Path) -> None:
-    spoiled = replace(packed, images=packed.images)
+def test_a_loss_that_is_not_finite_stops_with_a_sentence(
+    packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "learning_rate", lambda highest, step, steps: 1e30)
     with pytest.raises(UserError, match="no longer finite in epoch 1") as caught:
-        run(replace(CONFIG, learning_rate=1e30, epochs=4), spoiled, tmp_path / "a.pt")
+        run(replace(CONFIG, epochs=4), packed, tmp_path / "a.pt")
     assert caught.value.exit_code == 1
     assert "--learning-rate" in caught.value.hint
 

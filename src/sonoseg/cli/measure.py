@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import train
-from sonoseg.cli.options import command_line, need_data, need_training, numbers, progress, stoppable
+from sonoseg.cli.options import Data, command_line, need_data, need_training, numbers, progress, stoppable, takes_recipe
 from sonoseg.errors import UserError
+from sonoseg.learning.config import FIELDS, Config
 
 app = typer.Typer(no_args_is_help=True, help="Measure what leakage, noisy masks and the old measure do to figures.")
 
@@ -15,37 +15,21 @@ Out = Annotated[Path, typer.Option(help="Folder for the tables and the page.")]
 
 
 @app.command("leakage")
+@takes_recipe([name for name in FIELDS if name != "fold"])
 def leakage(
-    data: train.Data,
+    recipe: Config,
     arm: Annotated[str, typer.Option(help="grouped, random or both; two processes may train one each.")] = "both",
-    model: Annotated[str, typer.Option(help="A name of `sonoseg models`.")] = "unet",
     folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
-    size: train.Size = 128,
-    width: train.Width = 16,
-    steps: train.Steps = 2,
-    encoder: train.Encoder = "plain",
-    encoder_weights: train.Weights = "none",
-    epochs: train.Epochs = 40,
-    batch: train.Batch = 8,
-    learning_rate: train.Rate = 0.002,
-    seed: train.Seed = 0,
-    device: train.Device = "auto",
-    devices: train.Devices = 1,
     out: Out = Path("runs/leakage"),
 ) -> None:
     """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
     need_training()
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import leakage as measurement
-    from sonoseg.learning.config import Config
 
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
-    opened = open_set(data)
-    recipe = Config(
-        data, model, 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
-        seed=seed, device=device, devices=devices,
-    )  # fmt: skip
+    opened = open_set(recipe.data)
     held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
     plan = measurement.Plan(recipe, held_out)
     with stoppable("the same command goes on from there"):
@@ -56,16 +40,19 @@ def leakage(
         return
     rows = measurement.compare(plan, opened, out)
     summary = measurement.sum_up(rows, held_out)
-    left_out = ("data", "also", "fold", "encoder_weights", "pretrained", "device", "devices", "validation")
-    settings = {name: value for name, value in vars(recipe).items() if name not in left_out}
-    about = {"data": opened.name, "folds": list(held_out), "settings": settings, "command": command_line()}
+    about = {
+        "data": opened.name,
+        "folds": list(held_out),
+        "settings": measurement.settings(plan),
+        "command": command_line(),
+    }
     measurement.write(out, rows, summary, about)
     typer.echo(measurement.page(summary, about))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.SUMMARY}, {out / measurement.PAGE}")
 
 
 @app.command("labels")
-def labels(data: train.Data, out: Out = Path("runs/labels")) -> None:
+def labels(data: Data, out: Out = Path("runs/labels")) -> None:
     """Compare the masks of copies of one scan, one laid over the other: the ceiling that the data itself sets."""
     need_data()
     from sonoseg.cli.progress import Bar

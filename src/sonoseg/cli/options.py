@@ -1,16 +1,83 @@
-"""What several commands share: how long work is stopped and watched, what an extra brings, and what was typed."""
+"""What several commands share: flags of a recipe, how long work is stopped and watched, and what an extra brings."""
 
+import dataclasses
+import functools
+import inspect
+import math
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from inspect import Parameter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sonoseg.errors import UserError
+from sonoseg.learning.config import FIELDS, configure
+from sonoseg.learning.settings import Field
 
 if TYPE_CHECKING:
     from sonoseg.experiments.benchmark import Progress
+
+Command = Callable[..., None]
+
+_DATA = FIELDS["data"].setting
+Data = Annotated[str, typer.Option(help=_DATA.sentence, metavar=_DATA.form)]
+"""Of a command that takes a set and no recipe."""
+
+_RECIPE = Parameter(
+    "recipe",
+    Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        Path | None,
+        typer.Option(
+            help="A config.toml, or the run that wrote it: its settings, where no flag is given.", metavar="FILE"
+        ),
+    ],
+)
+
+
+def takes_recipe(settings: Collection[str] = FIELDS) -> Callable[[Command], Command]:
+    """Give a command ``--recipe`` and a flag for each of the settings; its first argument is the ``Config`` of them."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def called(recipe: Path | None, **words: Any) -> None:
+            typed = {name: words.pop(name) for name in settings}
+            given = {name: _value(value) for name, value in typed.items() if value is not None}
+            nowhere = {} if "data" in settings else {"data": ""}
+            command(configure(nowhere | given, recipe), **words)
+
+        _, *own = inspect.signature(command).parameters.values()
+        flags = [_RECIPE, *(_flag(FIELDS[name]) for name in settings)]
+        parameters = [*flags, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own)]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        return called
+
+    return decorate
+
+
+def _value(typed: Any) -> Any:
+    return tuple(typed) if isinstance(typed, list) else typed
+
+
+def _flag(field: Field) -> Parameter:
+    """The option of a setting: None where it is not given, so that a recipe's value or the default counts."""
+    told = field.setting
+    facts = [f"default: {field.default}"] if field.default not in (dataclasses.MISSING, (), "") else []
+    facts += [f"{told.least:g} to {told.most:g}"] if math.isfinite(told.most) else []
+    option = typer.Option(
+        field.flag,
+        help=f"{told.sentence}  [{'; '.join(facts)}]" if facts else told.sentence,
+        metavar=told.form or "|".join(told.allowed) or None,
+    )
+    kind = list[str] if field.kind is tuple else field.kind
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
 
 
 @contextmanager
@@ -38,7 +105,7 @@ def need_data() -> None:
 
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed."""
-    need("train", "torch", "timm", "lightning_fabric", "safetensors", "scipy", "jinja2")
+    need("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
 
 
 def numbers(name: str, text: str) -> tuple[int, ...]:

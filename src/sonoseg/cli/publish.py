@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import train
-from sonoseg.cli.options import need, need_training, progress
+from sonoseg.cli.options import Data, need, need_training, progress
 
 
 def export(
@@ -36,7 +35,7 @@ def export(
 def publish(
     run: Annotated[Path, typer.Argument(help="A run with --fold -1: the network to ship.")],
     cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
-    data: train.Data,
+    data: Data,
     tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("src/sonoseg/weights/default.onnx"),
     card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),

@@ -1,74 +1,28 @@
 """Commands of the researcher: benchmark, train, evaluate, models."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.cli.options import command_line, need, need_training, numbers, progress, stoppable
+from sonoseg.cli.options import Data, command_line, need, need_training, numbers, progress, stoppable, takes_recipe
 from sonoseg.errors import UserError
+from sonoseg.learning.config import FIELDS, MODELS, Config
 
 if TYPE_CHECKING:
     from sonoseg.evaluation.cases import Case
 
-Data = Annotated[
-    str,
-    typer.Option(
-        help="The images: busi:PATH, bus-bra:PATH, folder:PATH, ..., phantom, phantom:COUNT.", metavar="NAME:WHERE"
-    ),
-]
-Also = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A set to train on as well, never judged on; half of an epoch at most. May be repeated.",
-        metavar="NAME:WHERE",
-    ),
-]
-Size = Annotated[int, typer.Option(help="Side of the network's frame in pixels.")]
-Width = Annotated[int, typer.Option(help="Channels at full size.")]
-Steps = Annotated[int, typer.Option(help="Recurrences of a recurrent unit.")]
-Encoder = Annotated[str, typer.Option(help="plain, or the name of a timm model.")]
-Weights = Annotated[str, typer.Option(help="Weights of a timm encoder: none, timm (downloads) or a safetensors file.")]
-EncoderRate = Annotated[float, typer.Option(help="Of a timm encoder, as a share of the learning rate.")]
-Pretrained = Annotated[
-    str, typer.Option(help="A finished run to begin with: its folder or checkpoint.", metavar="RUN", show_default=False)
-]
-Padding = Annotated[str, typer.Option(help="Of a timm encoder: plain, or same for weights from TensorFlow.")]
-Epochs = Annotated[int, typer.Option(help="Epochs of training.")]
-Batch = Annotated[int, typer.Option(help="Images per step.")]
-Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
-Loss = Annotated[str, typer.Option(help="Images that its Dice part is over: lesions, or all with the normals.")]
-Augmented = Annotated[float, typer.Option(help="Share of the images that are changed by more than a mirror.")]
-Validation = Annotated[float, typer.Option(help="Share of the training groups to cut off and watch.")]
-Seed = Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Devices = Annotated[int, typer.Option(help="Processes, one per device.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 
+@takes_recipe([name for name in FIELDS if name not in ("model", "fold", "seed")])
 def benchmark(
-    data: Data = "phantom",
-    also: Also = None,
+    recipe: Config,
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
     folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
     seeds: Annotated[str, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.")] = "0",
-    size: Size = 128,
-    width: Width = 16,
-    steps: Steps = 2,
-    encoder: Encoder = "plain",
-    encoder_weights: Weights = "none",
-    encoder_rate: EncoderRate = 1.0,
-    padding: Padding = "plain",
-    pretrained: Pretrained = "",
-    epochs: Epochs = 40,
-    batch: Batch = 8,
-    learning_rate: Rate = 0.002,
-    loss: Loss = "lesions",
-    augmented: Augmented = 1.0,
-    validation: Validation = 0.0,
-    device: Device = "auto",
-    devices: Devices = 1,
     pictures: Annotated[bool, typer.Option(help="Show images of the data in the report.")] = True,
     out: Out = Path("runs/benchmark"),
 ) -> None:
@@ -77,22 +31,15 @@ def benchmark(
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.benchmark import REPORT, Plan
     from sonoseg.experiments.benchmark import benchmark as compare
-    from sonoseg.learning.config import Config
-    from sonoseg.learning.networks.catalogue import CATALOGUE
 
-    opened = open_set(data)
-    recipe = Config(
-        data, "unet", 0, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
-        validation=validation, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding, augmented=augmented, encoder_rate=encoder_rate, pretrained=pretrained,
-    )  # fmt: skip
+    opened = open_set(recipe.data)
     plan = Plan(
         recipe,
-        tuple(CATALOGUE) if models == "all" else tuple(models.split(",")),
-        tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds),
-        numbers("seeds", seeds),
-        command_line(),
-        pictures,
+        models=tuple(MODELS) if models == "all" else tuple(models.split(",")),
+        folds=tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds),
+        seeds=numbers("seeds", seeds),
+        command=command_line(),
+        pictures=pictures,
     )
     with stoppable("the same command goes on from there"):
         summary = compare(plan, opened, out, progress())
@@ -100,28 +47,9 @@ def benchmark(
     typer.echo(f"report: {out / REPORT}")
 
 
+@takes_recipe()
 def train(
-    data: Data = "phantom",
-    also: Also = None,
-    model: Annotated[str, typer.Option(help="A name of `sonoseg models`.")] = "unet",
-    fold: Annotated[int, typer.Option(help="The fold to hold out; -1 trains on all.")] = 0,
-    size: Size = 128,
-    width: Width = 16,
-    steps: Steps = 2,
-    encoder: Encoder = "plain",
-    encoder_weights: Weights = "none",
-    encoder_rate: EncoderRate = 1.0,
-    padding: Padding = "plain",
-    pretrained: Pretrained = "",
-    epochs: Epochs = 40,
-    batch: Batch = 8,
-    learning_rate: Rate = 0.002,
-    loss: Loss = "lesions",
-    augmented: Augmented = 1.0,
-    validation: Validation = 0.0,
-    seed: Seed = 0,
-    device: Device = "auto",
-    devices: Devices = 1,
+    recipe: Config,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the history for TensorBoard as well.")
@@ -131,20 +59,14 @@ def train(
     """Train one network into a folder: settings, folds, history and model.safetensors."""
     need_training()
     from sonoseg.data.sets.sources import open_set
-    from sonoseg.learning.config import Config
     from sonoseg.learning.run import train_run
 
-    config = Config(
-        data, model, fold, size, width, steps, encoder, encoder_weights, epochs, batch, learning_rate,
-        validation=validation, seed=seed, device=device, devices=devices, also=tuple(also or ()),
-        loss=loss, padding=padding, augmented=augmented, encoder_rate=encoder_rate, pretrained=pretrained,
-    )  # fmt: skip
     if tensorboard:
         need("tensorboard", "tensorboard")
     with stoppable("the same command with --resume goes on from there"):
-        written = train_run(config, open_set(data), out, resume, progress().watch, tensorboard)
+        written = train_run(recipe, open_set(recipe.data), out, resume, progress().watch, tensorboard)
     typer.echo(f"model: {written}")
-    typer.echo(f"next: sonoseg evaluate {out} --data {data}")
+    typer.echo(f"next: sonoseg evaluate {out} --data {recipe.data}")
 
 
 def evaluate(
@@ -154,7 +76,7 @@ def evaluate(
             help="A run's folder, or a benchmark's for another set; or a model: default, FILE.onnx, URL#sha256=..."
         ),
     ],
-    data: Data = "phantom",
+    data: Data,
     home: Annotated[
         Path | None,
         typer.Option(help="Table of the figures at home, or its folder; the run's own if left out."),
@@ -211,25 +133,22 @@ def _abroad(cases: "list[Case]", trained: str, judged: str, where: Path, wanted:
     return {"external": {"trained_on": trained, "judged_on": judged, "models": found}}
 
 
-def models(
-    size: Size = 128,
-    width: Width = 16,
-    steps: Steps = 2,
-    encoder: Encoder = "plain",
-) -> None:
+@takes_recipe(["size", "width", "steps", "encoder", "padding"])
+def models(recipe: Config) -> None:
     """List the models, with their parameters and multiply-adds for one image."""
     need_training()
     from rich.console import Console
     from rich.table import Table
 
-    from sonoseg.learning.config import Config
     from sonoseg.learning.loop import new_network
-    from sonoseg.learning.networks.catalogue import CATALOGUE, count_parameters, multiply_adds
+    from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
 
-    table = Table("model", "parameters", f"multiply-adds at {size} x {size}")
-    for name in CATALOGUE:
-        network = new_network(Config("", name, size=size, width=width, steps=steps, encoder=encoder))
-        table.add_row(name, f"{count_parameters(network) / 1e6:.2f} M", f"{multiply_adds(network, size) / 1e9:.2f} G")
+    table = Table("model", "parameters", f"multiply-adds at {recipe.size} x {recipe.size}")
+    for name in MODELS:
+        network = new_network(replace(recipe, model=name))
+        table.add_row(
+            name, f"{count_parameters(network) / 1e6:.2f} M", f"{multiply_adds(network, recipe.size) / 1e9:.2f} G"
+        )
     Console().print(table)
 
 

@@ -22,6 +22,7 @@ from sonoseg.experiments.benchmark import Progress, cell_folder, cell_name, run_
 from sonoseg.experiments.writing import figure, table
 from sonoseg.files import write_csv, write_json, write_text
 from sonoseg.learning.config import Config
+from sonoseg.learning.run import told_settings
 
 GROUPED, RANDOM = ARMS = ("grouped", "random")
 TABLE, SUMMARY, PAGE = "leakage.csv", "summary.json", "leakage.md"
@@ -42,6 +43,12 @@ class Plan:
     def cells(self) -> list[Config]:
         """A configuration for each fold."""
         return [replace(self.recipe, fold=fold) for fold in self.folds]
+
+
+def settings(plan: Plan) -> dict[str, Any]:
+    """The settings of the recipe that decide the figures, without the paths of this machine."""
+    told = told_settings(plan.recipe).items()
+    return {name: value for name, value in told if name not in ("fold", "device", "devices") and value != ""}
 
 
 def random_folds(data: DataSet, seed: int) -> DataSet:

@@ -16,9 +16,9 @@ from sonoseg.evaluation.cases import Case, summarise
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.experiments.benchmark import CELLS
 from sonoseg.files import write_csv
-from sonoseg.learning.config import Config, read_config
+from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.export import export
-from sonoseg.learning.run import CONFIG, of_run
+from sonoseg.learning.run import of_run
 from sonoseg.prediction.lesions import components, confidences
 
 SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)

@@ -1,107 +1,128 @@
 """What a training run is, as one value that a person can read and a file can hold."""
 
 import dataclasses
-import json
+import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import Any
 
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
+from sonoseg.learning.settings import fields_of, setting
+
+CONFIG = "config.toml"
+"""What a run calls its file of settings."""
+
+MODELS: dict[str, str] = {
+    "unet": "double convolutions, skips passed through",
+    "recurrent-unet": "recurrent residual units, skips passed through",
+    "attention-unet": "double convolutions, gated skips",
+    "recurrent-attention-unet": "recurrent residual units, gated skips",
+}
+"""The models by name; ``networks.catalogue`` says how each is built."""
 
 
 @dataclass(frozen=True)
 class Config:
     """A run, resolved: with the data and the program's version it decides the weights.
 
-    data: the set's spec. fold: the held-out fold, or -1 to train on all folds. size: the frame's side in pixels.
-    also: specs of sets that are trained on as well, whole, and never judged on.
-    pretrained: folder or checkpoint of a finished run of the same architecture to begin with; empty for none.
-    encoder: "plain" or a timm name. encoder_weights: "none", "timm" or a file. encoder_rate: the learning rate of a
-    timm encoder's backbone as a share of ``learning_rate``, which is that of the rest. padding: of a timm encoder's
-    strided convolutions, "same" for weights that were made with TensorFlow's. steps: recurrences of a recurrent unit.
-    loss: "lesions" or "all", the images that its Dice part is taken over.
-    augmented: share of the images that are changed by more than a mirror.
-    validation: share of the training groups that is cut off and watched. average: highest decay of the averaged
-    weights, reached with the steps.
-    devices: processes. precision: "auto", "32" or "bf16". Errors: ``UserError`` for a value out of its range.
+    Errors: ``UserError`` for a value that its setting does not allow.
     """
 
-    data: str
-    model: str = "unet"
-    fold: int = 0
-    size: int = 128
-    width: int = 16
-    steps: int = 2
-    encoder: str = "plain"
-    encoder_weights: str = "none"
-    epochs: int = 40
-    batch: int = 16
-    learning_rate: float = 0.002
-    weight_decay: float = 0.01
-    average: float = 0.99
-    validation: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    devices: int = 1
-    precision: str = "auto"
-    also: tuple[str, ...] = ()
-    loss: str = "lesions"
-    padding: str = "plain"
-    augmented: float = 1.0
-    encoder_rate: float = 1.0
-    pretrained: str = ""
+    data: str = setting(
+        MISSING, "The images: busi:PATH, bus-bra:PATH, folder:PATH, ..., phantom, phantom:COUNT.", form="NAME:WHERE"
+    )
+    model: str = setting("unet", "A name of `sonoseg models`.", allowed=tuple(MODELS), form="NAME")
+    fold: int = setting(0, "The fold to hold out; -1 trains on all.", -1, 1000)
+    size: int = setting(128, "Side of the network's frame in pixels.", 32, 2048)
+    width: int = setting(16, "Channels at full size.", 1, 512)
+    steps: int = setting(2, "Recurrences of a recurrent unit.", 1, 8)
+    encoder: str = setting("plain", "plain, or the name of a timm model.", form="NAME")
+    encoder_weights: str = setting(
+        "none", "Weights of a timm encoder: none, timm (downloads) or a safetensors file.", form="FILE"
+    )
+    epochs: int = setting(40, "Epochs of training.", 1, 100_000)
+    batch: int = setting(8, "Images per step.", 1, 4096)
+    learning_rate: float = setting(0.002, "Highest learning rate.", 1e-12, 10)
+    weight_decay: float = setting(0.01, "Weight decay of AdamW.", 0, 1)
+    average: float = setting(0.99, "Highest decay of the averaged weights, reached with the steps.", 0, 0.9999)
+    validation: float = setting(0.0, "Share of the training groups to cut off and watch.", 0, 0.9)
+    seed: int = setting(0, "Seed of weights, order and augmentation.", 0, 2**32 - 1)
+    device: str = setting("auto", "Where to compute.", allowed=("auto", "cpu", "cuda", "mps"))
+    devices: int = setting(1, "Processes, one per device.", 1, 1024)
+    precision: str = setting(
+        "auto", "Of computing; auto takes bf16 where the machine has it.", allowed=("auto", "32", "bf16")
+    )
+    also: tuple[str, ...] = setting(
+        (), "A set to train on as well, whole, never judged on; half of an epoch at most. May be repeated.",
+        form="NAME:WHERE",
+    )  # fmt: skip
+    loss: str = setting(
+        "lesions", "Images that its Dice part is over: those with lesions, or all.", allowed=("lesions", "all")
+    )
+    padding: str = setting("plain", "Of a timm encoder; same for weights from TensorFlow.", allowed=("plain", "same"))
+    augmented: float = setting(1.0, "Share of the images that are changed by more than a mirror.", 0, 1)
+    encoder_rate: float = setting(1.0, "Of a timm encoder, as a share of the learning rate.", 0, 1)
+    pretrained: str = setting(
+        "", "A finished run of the same architecture to begin with: its folder or checkpoint.", form="RUN"
+    )
 
     def __post_init__(self) -> None:
-        lowest = {"fold": -1, "size": 32, "width": 1, "steps": 0, "epochs": 1, "batch": 1, "seed": 0, "devices": 1}
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if value < least:
-                raise UserError(f"{name} is {value}; {least} or more is allowed", hint=f"give --{name} {least} or more")
-        if not self.learning_rate > 0:
-            raise UserError(
-                f"learning_rate is {self.learning_rate}; it must be above 0", hint="give --learning-rate 0.001"
-            )
-        for name, allowed in (
-            ("device", ("auto", "cpu", "cuda", "mps")),
-            ("precision", ("auto", "32", "bf16")),
-            ("loss", ("lesions", "all")),
-            ("padding", ("plain", "same")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise UserError(
-                    f"{name} is {getattr(self, name)!r}; {', '.join(allowed)} are allowed",
-                    hint=f"give --{name} {allowed[0]}",
-                )
-        for name in ("augmented", "encoder_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(
-                    f"{name} is {getattr(self, name)}; from 0 to 1 is allowed",
-                    hint=f"give --{name.replace('_', '-')} 1",
-                )
+        for name, field in FIELDS.items():
+            field.check(getattr(self, name))
         if self.pretrained and self.encoder_weights != "none":
             raise UserError(
                 f"encoder weights ({self.encoder_weights}) and a pre-trained run ({self.pretrained}) are both given",
                 hint="leave one out: a pre-trained network brings its encoder along",
             )
-        for name in ("validation", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(
-                    f"{name} is {getattr(self, name)}; from 0 to below 1 is allowed", hint=f"leave --{name} out"
-                )
 
     def write(self, path: Path) -> None:
         """Write the configuration as TOML."""
-        lines = (f"{name} = {json.dumps(value)}" for name, value in dataclasses.asdict(self).items())
-        write_text(path, "\n".join(lines) + "\n")
+        import tomli_w  # of the extra train; the command line is made from the fields without it
+
+        write_text(path, tomli_w.dumps(dataclasses.asdict(self)))
+
+
+FIELDS = fields_of(Config)
+"""What each field of ``Config`` may be, by name."""
 
 
 def read_config(path: Path) -> Config:
     """Read what ``Config.write`` wrote. Errors: ``UserError`` for another file, unknown or missing settings."""
+    return _of_file(path, {})
+
+
+def configure(given: Mapping[str, Any], recipe: Path | None = None) -> Config:
+    """The configuration that is given, over that of a recipe.
+
+    recipe: a file as ``Config.write`` writes it, where any setting may be left out, or the folder of a run.
+    Errors: ``UserError`` where neither names the data, and as ``read_config``.
+    """
+    if recipe is not None:
+        return _of_file(recipe / CONFIG if recipe.is_dir() else recipe, given)
+    if "data" not in given:
+        raise UserError(
+            "no set of images is named",
+            hint="--data busi:PATH, or folder:PATH for images and masks of your own, or phantom to try it out",
+        )
+    return Config(**given)
+
+
+def _of_file(path: Path, given: Mapping[str, Any]) -> Config:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Config(**values | {"also": tuple(values.get("also", ()))})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} is not the configuration of a run ({error})", hint="give the folder that `sonoseg train` wrote"
+            f"{path} is not the configuration of a run ({error})", hint=f"give the {CONFIG} that `sonoseg train` wrote"
         ) from error
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()} | dict(given)
+    for name in values.keys() - FIELDS.keys():
+        raise UserError(
+            f"{path} is not the configuration of a run: there is no setting {name}",
+            hint=f"is {difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.0)[0]} meant?",
+        )
+    if "data" not in values:
+        raise UserError(f"{path} is not the configuration of a run: it names no data", hint="--data NAME:WHERE")
+    return Config(**values)

@@ -19,11 +19,10 @@ from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
 from sonoseg.learning import checkpoint
-from sonoseg.learning.config import read_config
+from sonoseg.learning.config import CONFIG, read_config
 from sonoseg.learning.networks.gates import AttentionGate
 from sonoseg.learning.networks.unet import UNet
 from sonoseg.learning.quantise import Comparison, quantise
-from sonoseg.learning.run import CONFIG
 from sonoseg.prediction import modelfile
 
 TOLERANCE = 1e-3

@@ -19,11 +19,11 @@ from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import write_text
 from sonoseg.learning import checkpoint
 from sonoseg.learning.batches import pack
-from sonoseg.learning.config import Config, read_config
+from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
 from sonoseg.learning.networks.encoders import origin
 
-CONFIG, FOLDS, HISTORY, STATE, MODEL = "config.toml", "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
+FOLDS, HISTORY, STATE, MODEL = "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
 SCALARS, MACHINES = "tensorboard", "machines.jsonl"
 THRESHOLD = 0.5
 

@@ -1,30 +1,12 @@
 import json
-import sys
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import PIL.Image
 import pytest
 
-from sonoseg.cli import main
-
-TINY = ["--size", "32", "--width", "4", "--epochs", "1", "--batch", "8", "--device", "cpu"]
-
-
-def sonoseg(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["sonoseg", *words])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
-
-
-def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Run a command that must end with code 2 and one sentence; gives what it said."""
-    assert sonoseg(monkeypatch, *words) == 2
-    out, said = capsys.readouterr()
-    assert out == ""
-    assert "Traceback" not in said
-    return said
+from commands import TINY, fails, pictures, sonoseg
+from sonoseg.learning.config import configure, read_config
 
 
 def test_train_evaluate_and_refuse(
@@ -62,31 +44,6 @@ def test_a_folder_called_default_does_not_hide_the_model(monkeypatch: pytest.Mon
     assert not any((tmp_path / "default").iterdir())
 
 
-def pictures(folder: Path) -> None:
-    """A folder of six images, each with the mask of a bright square."""
-    folder.mkdir()
-    for number in range(6):
-        pixels = np.random.default_rng(number).integers(0, 80, (40, 50), np.uint8)
-        mask = np.zeros((40, 50), np.uint8)
-        mask[10 + number : 25, 12:30] = 255
-        PIL.Image.fromarray(pixels + mask // 2).save(folder / f"x{number}.png")
-        PIL.Image.fromarray(mask).save(folder / f"x{number}_mask.png")
-
-
-def test_leakage_is_measured_when_both_arms_stand(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    command = ["measure", "leakage", "--data", "phantom:20", *TINY, "--folds", "0", "--out", str(tmp_path)]
-    assert sonoseg(monkeypatch, *command, "--arm", "random") == 0
-    assert "--arm grouped" in capsys.readouterr().out
-    assert sonoseg(monkeypatch, *command, "--arm", "grouped") == 0
-    assert "what the copies did" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "grouped", "random", "leakage.csv", "leakage.md", "summary.json",
-    }  # fmt: skip
-    assert "grouped, random and both" in fails(monkeypatch, capsys, *command, "--arm", "none")
-
-
 def test_models_lists_the_four(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert sonoseg(monkeypatch, "models", "--size", "64", "--width", "8") == 0
     listed = capsys.readouterr().out
@@ -107,7 +64,7 @@ def test_bad_input_is_a_sentence_and_nothing_is_written(
         (["--fold", "7"], "fold 7 does not exist"),
         (["--encoder", "mobilnetv2_100"], "--encoder mobilenetv2_100"),
     ):
-        said = fails(monkeypatch, capsys, "train", "--out", str(out), "--device", "cpu", *words)
+        said = fails(monkeypatch, capsys, "train", "--data", "phantom", "--out", str(out), "--device", "cpu", *words)
         assert expected in said, said
         assert "hint: " in said
         assert not out.exists(), words
@@ -127,35 +84,31 @@ def test_a_damaged_checkpoint_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
-    assert "config.toml" in fails(monkeypatch, capsys, "evaluate", str(tmp_path))
+    assert "config.toml" in fails(monkeypatch, capsys, "evaluate", str(tmp_path), "--data", "phantom")
 
 
-def test_usage_errors_and_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "No such option" in fails(monkeypatch, capsys, "train", "--nonsense")
-    assert sonoseg(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out.startswith("sonoseg ")
+def test_a_run_can_be_given_back_as_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first, again, other = tmp_path / "first", tmp_path / "again", tmp_path / "other"
+    assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--seed", "3", "--out", str(first)) == 0
+    assert sonoseg(monkeypatch, "train", "--recipe", str(first / "config.toml"), "--out", str(again)) == 0
+    for name in ("config.toml", "model.safetensors"):
+        assert (again / name).read_bytes() == (first / name).read_bytes()
+    assert sonoseg(monkeypatch, "train", "--recipe", str(first), "--seed", "4", "--out", str(other)) == 0
+    assert read_config(other / "config.toml") == replace(read_config(first / "config.toml"), seed=4)
 
 
-def test_an_audit_goes_on_after_a_broken_file_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_a_benchmark_takes_a_recipe_and_its_own_models_folds_and_seeds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("a", "b"):
-        for folder in ("images", "masks"):
-            (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
-            PIL.Image.effect_noise((90, 80), 40).save(tmp_path / "set" / folder / f"{name}.png")
-    broken = tmp_path / "set" / "images" / "b.png"
-    broken.write_bytes(broken.read_bytes()[:200])
-    out = tmp_path / "audit"
-    assert sonoseg(monkeypatch, "data", "audit", f"folder:{tmp_path / 'set'}", "--out", str(out)) == 0
-    said = capsys.readouterr()
-    assert said.out.splitlines() == [f"written: {out / 'audit.html'}", f"written: {out / 'audit.csv'}"]
-    assert "b.png cannot be decoded" in said.err
-    assert "b.png cannot be decoded" in (out / "audit.csv").read_text(encoding="utf-8")
-    assert "is a file" in fails(monkeypatch, capsys, "data", "audit", "phantom:20", "--out", str(broken))
-    assert "has no mask" not in fails(
-        monkeypatch, capsys, "data", "audit", f"folder:{out}", "--out", str(tmp_path / "x")
-    )
-    assert not (tmp_path / "x").exists()
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('data = "phantom:20"\nsize = 32\nwidth = 4\nepochs = 1\ndevice = "cpu"\nfold = -1\n')
+    out = tmp_path / "out"
+    command = ["benchmark", "--recipe", str(recipe), "--models", "attention-unet", "--folds", "1", "--seeds", "2"]
+    assert sonoseg(monkeypatch, *command, "--width", "5", "--no-pictures", "--out", str(out)) == 0
+    (cell,) = (out / "cells").iterdir()
+    trained = read_config(cell / "config.toml")
+    assert (trained.model, trained.fold, trained.seed, trained.width) == ("attention-unet", 1, 2, 5)
+    assert trained == replace(configure({}, recipe), model="attention-unet", fold=1, seed=2, width=5)
 
 
 def test_a_packed_set_trains_and_says_that_its_figures_are_in_the_frame(

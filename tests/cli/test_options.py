@@ -1,0 +1,70 @@
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from commands import fails, sonoseg
+from sonoseg.cli.options import numbers, takes_recipe
+from sonoseg.errors import UserError
+from sonoseg.learning.config import FIELDS, Config
+
+
+def called(*words: str, settings: tuple[str, ...] = tuple(FIELDS)) -> tuple[Config, int]:
+    """Run a command that takes a recipe and ``--count``; gives what it was called with."""
+    seen: list[tuple[Config, int]] = []
+    app = typer.Typer()
+
+    @app.command()
+    @takes_recipe(settings)
+    def command(recipe: Config, count: Annotated[int, typer.Option()] = 7) -> None:
+        seen.append((recipe, count))
+
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    return seen[0]
+
+
+def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None:
+    assert called("--data", "x") == (Config("x"), 7)
+    given = {
+        "model": "attention-unet", "fold": 2, "size": 64, "width": 5, "steps": 1, "encoder": "e",
+        "encoder_weights": "timm", "epochs": 3, "batch": 4, "learning_rate": 0.5, "weight_decay": 0.25, "average": 0.5,
+        "validation": 0.5, "seed": 9, "device": "cpu", "devices": 2, "precision": "32", "also": ("a", "b"),
+        "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x",
+    }  # fmt: skip
+    assert given.keys() == FIELDS.keys() - {"pretrained"}
+    flags = [
+        (FIELDS[name].flag, str(each))
+        for name, value in given.items()
+        for each in (value if isinstance(value, tuple) else (value,))
+    ]
+    assert called(*(word for pair in flags for word in pair), "--count", "1") == (Config(**given), 1)
+    assert called("--data", "x", "--pretrained", "run")[0].pretrained == "run"
+
+
+def test_a_flag_stands_over_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('data = "x"\nwidth = 4\nsize = 64\n')
+    recipe = ["--recipe", str(tmp_path / "r.toml")]
+    assert called(*recipe, "--width", "16")[0] == Config("x", width=16, size=64)
+    assert called(*recipe, settings=("size",))[0] == Config("", width=4, size=64)
+    assert called("--size", "32", settings=("size",))[0] == Config("", size=32)
+
+
+def test_the_help_tells_sentence_default_and_range(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["train"], ["benchmark"], ["measure", "leakage"]):
+        assert sonoseg(monkeypatch, *command, "--help") == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "--recipe FILE" in told
+        assert "Side of the network's frame in pixels. [default: 128; 32 to 2048]" in told
+        assert "--loss lesions|all" in told
+        assert ("--fold " in told) == (command == ["train"])
+    assert "nowhere.toml" in fails(monkeypatch, capsys, "train", "--recipe", "nowhere.toml")
+
+
+def test_numbers_with_commas() -> None:
+    assert numbers("folds", "0,3") == (0, 3)
+    with pytest.raises(UserError, match="--folds is '0;3'"):
+        numbers("folds", "0;3")
