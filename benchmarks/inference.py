@@ -5,8 +5,8 @@
 Parts: speed, start, rest, backends, memory. FOLDER holds scans, masks beside them are left out; without --data phantoms
 are made. Each contestant is timed in a process of its own, on the same files with the same number of threads. A peer's
 loop is the usual one: Pillow, resize, network in eval mode, sigmoid, resize back, mask as PNG; its weights are random,
-which costs the same. Peers are slow, so they get fewer images, and times are per image. Prints ratios. The peers come
-with `pip install --group peers`; one that is not there is left out.
+which costs the same. Peers are slow, so they get fewer images, and times are per image. Prints ratios. `make peers`
+makes an environment with the peers in it; one that is not there is left out.
 """
 
 import argparse
@@ -30,12 +30,15 @@ from sonoseg.delivery.outputs import Job, Options
 from sonoseg.images.pictures import encode_png, read_image
 from sonoseg.images.reading import find
 from sonoseg.prediction.modelfile import load
-from sonoseg.prediction.runtime import BACKENDS, default_backend
+from sonoseg.prediction.runtime import BACKENDS, BFLOAT16, FLOAT32, default_backend
 
 FRAME = 256
 """Side of the peers' frame, pixels."""
 
 WARM_UP = 3
+
+WAYS = [*(f"{name} {FLOAT32}" for name in BACKENDS), f"openvino {BFLOAT16}"]
+"""Backends, and the precision that they compute in."""
 
 
 def main() -> None:
@@ -105,7 +108,10 @@ def ours(given: argparse.Namespace) -> dict[str, object]:
     seconds = (time.perf_counter() - start) / len(paths)
     assert not summary.failures, summary.failures
     model = predictor.model
-    return {"seconds": seconds, "note": f"{model.name} at {predictor.size}, {model.backend}, {len(paths)} images"}
+    return {
+        "seconds": seconds,
+        "note": f"{model.name} at {predictor.size}, {model.backend} in {model.precision}, {len(paths)} images",
+    }
 
 
 def loop(given: argparse.Namespace, build: Callable[[], object], channels: int) -> dict[str, object]:
@@ -296,7 +302,7 @@ def without_network(given: argparse.Namespace) -> dict[str, object]:
 def backends(given: argparse.Namespace) -> None:
     """Speed and distance of each backend."""
     print("\nthe network alone, one thread, milliseconds, median; first start in seconds")
-    for name in BACKENDS:
+    for name in WAYS:
         found = measured(given, f"backend {name}")
         if "missing" in found:
             print(f"  {name}: {found['missing']}")
@@ -306,15 +312,17 @@ def backends(given: argparse.Namespace) -> None:
     print(f"  taken by default: {default_backend()}")
 
 
-def backend(name: str) -> Callable[[argparse.Namespace], dict[str, object]]:
+def backend(way: str) -> Callable[[argparse.Namespace], dict[str, object]]:
     """Make the contestant that times one backend."""
+
+    name, precision = way.split()
 
     def alone(given: argparse.Namespace) -> dict[str, object]:
         from sonoseg.errors import UserError
 
         begin = time.perf_counter()
         try:
-            predictor = load(given.model, name, threads=1)
+            predictor = load(given.model, name, threads=1, precision=precision)
         except UserError as error:
             return {"missing": str(error)}
         images = [read_image(path) for path in spread(given, 10)]
@@ -386,7 +394,7 @@ CONTESTANTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     "file to mask, nnU-Net v2 2D": nnunet,
     "all but the network": without_network,
     "memory": resident,
-    **{f"backend {name}": backend(name) for name in BACKENDS},
+    **{f"backend {name}": backend(name) for name in WAYS},
 }
 
 if __name__ == "__main__":

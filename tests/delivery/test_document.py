@@ -21,7 +21,7 @@ def darkness(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return 20 * (np.float32(0.3) - frames)
 
 
-PREDICTOR = Predictor(darkness, 64, smallest_lesion=0.001, model=Model("tiny", "cd" * 32, "test"))
+PREDICTOR = Predictor(darkness, 64, smallest_lesion=0.001, model=Model("tiny", "cd" * 32, "test", "float32"))
 
 
 def described(image: Image, source: Source = SOURCE) -> Document:
@@ -54,7 +54,7 @@ def test_clips_keep_the_published_schema() -> None:
 def test_version_model_and_notice_are_named() -> None:
     found = described(scan())
     assert found["sonoseg"] == sonoseg.__version__
-    assert found["model"] == {"name": "tiny", "checksum": "cd" * 32, "backend": "test"}
+    assert found["model"] == {"name": "tiny", "checksum": "cd" * 32, "backend": "test", "precision": "float32"}
     assert "not a medical device" in found["notice"]
     assert "BI-RADS" in found["caution"]
 

@@ -52,6 +52,8 @@ def test_the_file_answers_as_torch_does_in_any_number_and_size(run: Path, writte
 def test_the_record_travels_and_the_gates_have_names(written: Path) -> None:
     record = modelfile.read_record(written)
     assert record["name"] == "model"
+    assert record["use"] == modelfile.USE
+    assert record["licence"] == exporting.UNLICENSED
     assert record["trained_on"] == RECORD["trained_on"]
     assert record["provenance"]["model"]["model"] == "recurrent-attention-unet"
     outputs = [output.name for output in onnx.load(str(written)).graph.output]

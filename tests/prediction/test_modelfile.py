@@ -1,5 +1,7 @@
 import hashlib
 import json
+import pickle
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 
 import sonoseg.prediction.modelfile
 from sonoseg.errors import UserError
-from sonoseg.prediction.modelfile import load, read_record, resolve
+from sonoseg.prediction import onnxfile
+from sonoseg.prediction.modelfile import USE, load, pin, read_record, resolve, sidecar
 from tiny_model import SIZE, record, scan, write_model
 
 
@@ -49,6 +52,7 @@ def test_gates_are_explained(tmp_path: Path) -> None:
 def test_a_name_comes_with_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sonoseg.prediction.modelfile, "WEIGHTS", tmp_path)
     path = write_model(tmp_path / "default.onnx")
+    pin(path)
     assert resolve("default") == path
     assert load().model.name == "tiny"
     with pytest.raises(UserError, match="package holds default") as caught:
@@ -86,8 +90,8 @@ def test_a_network_of_others_is_named(tmp_path: Path) -> None:
 
 
 def test_another_version_is_named(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "new.onnx", {"sonoseg": json.dumps(record(version=2))})
-    with pytest.raises(UserError, match="version 2; this program reads version 1"):
+    path = write_model(tmp_path / "new.onnx", {"sonoseg": json.dumps(record(version=3))})
+    with pytest.raises(UserError, match="version 3; this program reads versions 1 and 2"):
         load(path)
 
 
@@ -109,6 +113,93 @@ def test_a_graph_of_another_shape_is_named(tmp_path: Path) -> None:
         for backend in ("onnxruntime", *(["openvino"] if find_spec("openvino") else [])):
             with pytest.raises(UserError, match="are needed"):
                 load(path, backend)
+
+
+def test_a_sidecar_says_what_an_older_record_left_unsaid(tmp_path: Path) -> None:
+    told = record(weights_licence="MIT", licence="of the data", trained_on={"set": "phantom", "digests": ["00"]})
+    found = sidecar(write_model(tmp_path / "tiny.onnx", {"sonoseg": json.dumps(told)}))
+    assert found["licence"] == "MIT"
+    assert "weights_licence" not in found
+    assert found["trained_on"] == {"set": "phantom"}
+    assert (found["least_confidence"], found["mirrored"], found["use"]) == (0, False, USE)
+    assert found["checksum"] == hashlib.sha256((tmp_path / "tiny.onnx").read_bytes()).hexdigest()
+    assert set(told) - {"weights_licence"} <= set(found)
+
+
+@pytest.fixture(scope="module")
+def sealed(tiny: Path) -> Path:
+    path = tiny.with_name("sealed.onnx")
+    path.write_bytes(onnxfile.seal(tiny.read_bytes(), record(version=2)))
+    return path
+
+
+def test_a_sealed_file_is_read_as_the_older_one_is(tiny: Path, sealed: Path) -> None:
+    onnx.checker.check_model(str(sealed))
+    assert {**read_record(sealed), "digest": ""} == {**record(version=2), "digest": ""}
+    one, other = (load(path, "onnxruntime").predict(scan()) for path in (tiny, sealed))
+    assert np.array_equal(one.probability, other.probability)
+
+
+def test_no_flipped_bit_of_a_sealed_file_is_passed_over(tmp_path: Path, sealed: Path) -> None:
+    content, path = sealed.read_bytes(), tmp_path / "flipped.onnx"
+    for place in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(UserError, match=r"flipped\.onnx"):
+            read_record(path)
+
+
+def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(str(write_model(tmp_path / "tiny.onnx")))
+    tensor = model.graph.initializer[0]
+    tensor.raw_data = np.float32(0.3).tobytes()
+    tensor.ClearField("float_data")
+    onnx.save(model, str(tmp_path / "split.onnx"), save_as_external_data=True, location="weights", size_threshold=0)
+    with pytest.raises(UserError, match="keeps weights in other files"):
+        load(tmp_path / "split.onnx")
+
+
+def test_a_packed_model_must_be_the_one_that_was_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sonoseg.prediction.modelfile, "WEIGHTS", tmp_path)
+    path = write_model(tmp_path / "default.onnx")
+    with pytest.raises(UserError, match="not the file that came with sonoseg"):
+        load()
+    pin(path)
+    load()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"Sub")] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not the file that came with sonoseg"):
+        load()
+
+
+def test_int8_is_the_files_own(tmp_path: Path, tiny: Path) -> None:
+    rounded = write_model(tmp_path / "rounded.onnx", {"sonoseg": json.dumps(record(precision="int8"))})
+    assert load(rounded, "onnxruntime").model.precision == "int8"
+    assert load(tiny, "onnxruntime").model.precision == "float32"
+    with pytest.raises(UserError, match="a network in float32; it cannot compute in int8") as caught:
+        load(tiny, precision="int8")
+    assert "--int8" in caught.value.hint
+    with pytest.raises(UserError, match="a network in int8; it cannot compute in bfloat16"):
+        load(rounded, precision="bfloat16")
+
+
+def test_a_predictor_is_short_and_can_be_compared_and_pickled(tiny: Path) -> None:
+    predictor = load(tiny, "onnxruntime")
+    assert len(repr(predictor)) < 400
+    assert "tiny" in repr(predictor)
+    again = pickle.loads(pickle.dumps(predictor))
+    assert again == predictor == load(tiny, "onnxruntime")
+    assert np.array_equal(again.predict(scan()).probability, predictor.predict(scan()).probability)
+    assert predictor != replace(predictor, threshold=0.4)
+    assert predictor != load(tiny, "onnxruntime", threads=1)
+
+
+def test_logits_that_are_no_numbers_are_an_error(tiny: Path) -> None:
+    predictor = load(tiny, "onnxruntime")
+    with pytest.raises(UserError, match="logits that are no numbers on onnxruntime in float32"):
+        predictor.network(np.full((1, 1, SIZE, SIZE), np.nan, np.float32))
 
 
 def test_a_damaged_file_never_crashes(tmp_path: Path, tiny: Path) -> None:

@@ -26,7 +26,7 @@ def test_every_backend_gives_the_same(content: bytes, backend: str) -> None:
     assert list(session.outputs) == ["logits", "gate_1"]
     gate, logits = session.run({"image": FRAMES}, ["gate_1", "logits"])
     assert logits.dtype == np.float32
-    assert np.allclose(logits, 20 * (0.3 - FRAMES), atol=0.1 if backend == "openvino" else 1e-5)
+    assert np.allclose(logits, 20 * (0.3 - FRAMES), atol=1e-5)
     assert gate.shape == (3, 1, SIZE // 2, SIZE // 2)
 
 
@@ -39,6 +39,18 @@ def test_threads_may_share_a_session(content: bytes, backend: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(lambda i: session.run({"image": FRAMES[i % 3 : i % 3 + 1]}, ["logits"])[0], range(60)))
     assert all(np.array_equal(found, alone[i % 3]) for i, found in enumerate(together))
+
+
+def test_less_than_float32_is_taken_by_name_only(content: bytes) -> None:
+    with pytest.raises(UserError, match="onnxruntime does not compute in 'bfloat16'; it has float32"):
+        start(content, "tiny", "onnxruntime", precision="bfloat16")
+    openvino = pytest.importorskip("openvino")
+    with pytest.raises(UserError, match="openvino on this processor does not compute in 'float16'; it has float32"):
+        start(content, "tiny", "openvino", precision="float16")
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor has no bfloat16")
+    (rounded,) = start(content, "tiny", "openvino", precision="bfloat16").run({"image": FRAMES}, ["logits"])
+    assert np.allclose(rounded, 20 * (0.3 - FRAMES), atol=0.1)
 
 
 def test_openvino_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

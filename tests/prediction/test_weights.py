@@ -13,6 +13,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation import judging
 from sonoseg.files import checksum
 from sonoseg.prediction import modelfile
+from sonoseg.prediction.runtime import BACKENDS
 from sonoseg.reports import card
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,16 @@ def test_it_finds_a_lesion_and_answers_the_same_twice() -> None:
     assert first.mask.shape == image.shape
     assert np.array_equal(first.probability, second.probability)
     assert 0 <= first.probability.min() <= first.probability.max() <= 1
+
+
+def test_its_masks_are_the_same_on_every_backend() -> None:
+    pytest.importorskip("openvino")
+    images = [sample.read()[0] for sample in open_set("phantom:20").samples[:10]]
+    differing = sum(
+        np.count_nonzero(one.mask != other.mask)
+        for one, other in zip(*(sonoseg.load(backend=name).predict_batch(images) for name in BACKENDS), strict=True)
+    )
+    assert differing <= 1e-4 * sum(image.pixels.size for image in images)
 
 
 def test_it_outlines_what_is_there_and_is_not_judged_on_it(real_data: Path) -> None:

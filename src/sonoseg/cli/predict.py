@@ -19,7 +19,10 @@ def predict(
     spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
-    backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
+    backend: Annotated[str | None, typer.Option(help="onnxruntime or openvino; openvino where it is.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or bfloat16 with openvino; sizes then differ a little.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run finished.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that stand.")] = False,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the result on the scan.")] = True,
@@ -53,7 +56,7 @@ def predict(
     from sonoseg.images.reading import spacing_of
     from sonoseg.prediction.modelfile import load
 
-    own = load(model, backend, threads, workers)
+    own = load(model, backend, threads, workers, precision)
     predictor = replace(
         own,
         mirrored=own.mirrored if tta is None else tta,
@@ -83,13 +86,17 @@ def predict(
 
 def card(
     model: Annotated[str, typer.Argument(help="default, a path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="The record itself, for other programs.")] = False,
 ) -> None:
     """Show a model's card: what it is for, what it was trained on and how it scored."""
-    from sonoseg.files import checksum
-    from sonoseg.prediction.modelfile import read_record, resolve
+    from sonoseg.files import checksum, json_text
+    from sonoseg.prediction.modelfile import read_record, resolve, sidecar
     from sonoseg.reports.card import write
 
     path = resolve(model)
+    if as_json:
+        typer.echo(json_text(sidecar(path)), nl=False)
+        return
     typer.echo(write(read_record(path), checksum(path)), nl=False)
 
 

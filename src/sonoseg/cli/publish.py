@@ -18,8 +18,10 @@ def export(
     """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
     need_training()
     need("export", "onnx", "onnxscript")
+    from sonoseg.files import write_json
     from sonoseg.learning.export import export as write
     from sonoseg.learning.export import export_int8
+    from sonoseg.prediction.modelfile import sidecar
 
     if int8:
         found = export_int8(run, out, name, data)
@@ -30,6 +32,8 @@ def export(
     else:
         difference = write(run, out, name)
         typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
+    write_json(out.with_suffix(".json"), sidecar(out))
+    typer.echo(f"its record, for other programs: {out.with_suffix('.json')}")
 
 
 def publish(
@@ -37,7 +41,9 @@ def publish(
     cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
     data: Data,
     tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
-    out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("src/sonoseg/weights/default.onnx"),
+    out: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
+        "src/sonoseg/prediction/weights/default.onnx"
+    ),
     card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
     results: Annotated[Path, typer.Option(help="Folder for the tables of the scores.")] = Path("results/default"),
 ) -> None:
@@ -47,10 +53,12 @@ def publish(
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.publish import publish as write
     from sonoseg.files import checksum, write_text
-    from sonoseg.prediction.modelfile import read_record
+    from sonoseg.prediction.modelfile import WEIGHTS, pin, read_record
     from sonoseg.reports.card import write as card_of
 
     difference = write(run, cross_validation, open_set(data), out, results, tta, progress().evaluated)
+    if out.resolve().parent == WEIGHTS.resolve():
+        pin(out)
     write_text(card, card_of(read_record(out), checksum(out)))
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     typer.echo(f"card: {card}; tables: {results}")

@@ -24,13 +24,13 @@ Document = dict[str, Any]
 COLUMNS = (
     "file", "page", "confidence", "lesions", "lesion", "unit", "longest_diameter", "perpendicular_diameter", "depth",
     "width", "depth_to_width", "bi_rads_orientation", "area", "orientation", "circularity", "solidity",
-    "lesion_confidence", "centroid_x", "centroid_y", "sonoseg", "model", "model_checksum",
+    "lesion_confidence", "centroid_x", "centroid_y", "sonoseg", "model", "model_checksum", "backend", "precision",
 )  # fmt: skip
 """Of ``lesions.csv``: a row for each lesion, and one with ``lesions`` 0 for an image without."""
 
 SIZE_COLUMNS = (
     "frame", "seconds", "confidence", "lesions", "unit", "longest_diameter", "perpendicular_diameter", "area",
-    "sonoseg", "model", "model_checksum",
+    "sonoseg", "model", "model_checksum", "backend", "precision",
 )  # fmt: skip
 """Of the table of a clip: a row for each frame, with the measures of its largest lesion."""
 
@@ -191,19 +191,18 @@ def coco(documents: Iterable[Document]) -> Document:
 
 def made_by(predictor: Predictor) -> dict[str, str]:
     """The columns of every table that tell what made it."""
-    return {"sonoseg": __version__, "model": predictor.model.name, "model_checksum": predictor.model.checksum}
+    return _made_by({"sonoseg": __version__, "model": _model(predictor)})
 
 
 def _origin(predictor: Predictor, source: Source) -> Document:
     """What the result depends on."""
-    model = predictor.model
     return {
         "format": FORMAT,
         "version": VERSION,
         "notice": NOTICE,
         "caution": CAUTION,
         "sonoseg": __version__,
-        "model": {"name": model.name, "checksum": model.checksum, "backend": model.backend},
+        "model": _model(predictor),
         "settings": {
             "size": predictor.size,
             "threshold": predictor.threshold,
@@ -217,9 +216,21 @@ def _origin(predictor: Predictor, source: Source) -> Document:
     }
 
 
+def _model(predictor: Predictor) -> dict[str, str]:
+    model = predictor.model
+    keys = ("name", "checksum", "backend", "precision")
+    return {key: getattr(model, key) for key in keys}
+
+
 def _made_by(document: Document) -> dict[str, str]:
     model = document["model"]
-    return {"sonoseg": document["sonoseg"], "model": model["name"], "model_checksum": model["checksum"]}
+    return {
+        "sonoseg": document["sonoseg"],
+        "model": model["name"],
+        "model_checksum": model["checksum"],
+        "backend": model["backend"],
+        "precision": model["precision"],
+    }
 
 
 def _lesion(lesion: Lesion) -> Document:

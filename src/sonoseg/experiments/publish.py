@@ -38,7 +38,9 @@ RULE = (
 COMPARED = 60
 """Images of the set, about, that torch and the exported file are compared on."""
 
-WEIGHTS_LICENCE = "MIT, as the program; the data's own licences and citations are below"
+LICENCE = "MIT"
+"""Of the weights that are shipped; the data's own licences stand beside the data in ``trained_on``."""
+
 SPECKS = "specks.csv"
 
 
@@ -93,7 +95,7 @@ def publish(
         **_choose(trials),
         "mirrored": mirrored,
         "scores": _scores(cases, summary, data) | {"specks": specks},
-        "weights_licence": WEIGHTS_LICENCE,
+        "licence": LICENCE,
     }
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
 

@@ -1,6 +1,5 @@
 """Checkpoint -> ONNX file with its record, compared with torch before it says that it worked."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -23,13 +21,16 @@ from sonoseg.learning.config import CONFIG, read_config
 from sonoseg.learning.networks.gates import AttentionGate
 from sonoseg.learning.networks.unet import UNet
 from sonoseg.learning.quantise import Comparison, quantise
-from sonoseg.prediction import modelfile
+from sonoseg.prediction import modelfile, onnxfile
 
 TOLERANCE = 1e-3
 """Largest difference of a probability between torch and the exported file."""
 
 DIFFERING = 1e-4
 """Largest share of the pixels of all masks that differ."""
+
+UNLICENSED = "none stated: these weights are of whoever trained them, on data whose licences stand in trained_on"
+"""What the record says of the licence of the weights, unless it is told."""
 
 OPSET = 18
 PHANTOMS = "phantom:24"
@@ -70,7 +71,8 @@ def export(
     """
     stored = checkpoint.load(source)
     with replacing(out) as temporary:
-        onnx.save(_graph(stored, _record(stored, name or out.stem) | dict(extra or {})), str(temporary))
+        record = _record(stored, name or out.stem) | dict(extra or {})
+        temporary.write_bytes(onnxfile.seal(_graph(stored).SerializeToString(), record))
         difference, differing = compare(stored, temporary, samples or open_set(PHANTOMS).samples)
         if not (difference <= TOLERANCE and differing <= DIFFERING):
             raise UserError(
@@ -111,7 +113,7 @@ def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]
     return largest, differing / max(pixels, 1)
 
 
-def _graph(stored: checkpoint.Checkpoint, record: modelfile.Record) -> Any:
+def _graph(stored: checkpoint.Checkpoint) -> Any:
     size = stored.record["size"]
     network = WithGates(stored.network).eval()
     gates = [f"{modelfile.GATE}{number + 1}" for number in range(len(network.gates))]
@@ -130,8 +132,6 @@ def _graph(stored: checkpoint.Checkpoint, record: modelfile.Record) -> Any:
     assert program is not None
     model = program.model_proto
     _forget_sources(model)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = modelfile.KEY, json.dumps(record, sort_keys=True)
     return model
 
 
@@ -158,7 +158,8 @@ def _record(stored: checkpoint.Checkpoint, name: str) -> dict[str, Any]:
         "output": {"name": modelfile.OUTPUT},
         "provenance": {key: record[key] for key in ("model", "settings", "program")},
         "scores": record.get("scores", {}),
-        "licence": record["trained_on"]["licence"],
+        "licence": UNLICENSED,
+        "use": modelfile.USE,
         "trained_on": record["trained_on"],
         "encoder_weights": record.get("encoder_weights", {}),
     }

@@ -2,8 +2,9 @@
 
 import difflib
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.files import Received
-from sonoseg.prediction.predictor import Gates, Model, Network, Predictor
-from sonoseg.prediction.runtime import Session, default_backend, start
+from sonoseg.files import Received, checksum, write_text
+from sonoseg.prediction import onnxfile
+from sonoseg.prediction.predictor import Model, Predictor
+from sonoseg.prediction.runtime import FLOAT32, Session, default_backend, start
 
-FORMAT, VERSION = "sonoseg-model", 1
+FORMAT, VERSION = "sonoseg-model", 2
 
-KEY = "sonoseg"
-"""The entry of ONNX's ``metadata_props`` that holds the record, as JSON."""
+OLDER = 1
+"""Files of this version have no digest, and are read as they are."""
+
+USE = {
+    "grey": "EXIF orientation applied; transparent pixels over black; colour to grey as (19595 R + 38470 G + 7471 B + "
+    "32768) >> 16; more than 8 bits scaled to 0..255 by the smallest of 1 (floats), 255, 1023, 4095, 65535 that holds "
+    "the maximum",
+    "letterbox": "longest = max(height, width); rows = max(1, (2 height size + longest) div (2 longest)), columns "
+    "likewise of width; top = (size - rows) div 2, left = (size - columns) div 2; the frame is 0 beside the image",
+    "filter": "Pillow's BILINEAR: a triangle as wide as a pixel of the smaller picture, its weights divided by their "
+    "sum; columns first, then rows, on uint8 with weights of 22 bits, each pass rounded half up to uint8",
+    "input": "float32 (N, 1, size, size): grey / 255",
+    "output": "logits, float32 (N, 1, size, size); probability = 1 / (1 + exp(-logit))",
+    "mirrored": "if true, the mean of the image's probability and of its mirror image's, mirrored back, counts",
+    "inverse": "the rows and columns of the letterbox are cut out and brought to (height, width) by the same filter, "
+    "on float32, columns first",
+    "mask": "probability >= threshold",
+    "specks": "components of the mask, pixels touching by side or corner; one is left out where it has fewer pixels "
+    "than smallest_lesion height width, or a mean probability below least_confidence, both judged before any is left "
+    "out; holes stay",
+}
+"""How a mask comes of an image, for programs that are not this one; every number that it names is in the record."""
+
+INT8 = "int8"
+"""The precision of a file whose weights and activations are 8-bit integers."""
 
 INPUT, OUTPUT, GATE = "image", "logits", "gate_"
 """Names in the graph: the input, the output that counts, and how the outputs of attention gates begin."""
@@ -26,36 +51,47 @@ INPUT, OUTPUT, GATE = "image", "logits", "gate_"
 WEIGHTS = Path(__file__).parent / "weights"
 """The models that come with the package, ``NAME.onnx``."""
 
+SUMS = "SHA256SUMS"
+"""Beside them: the checksum of each, in the form of ``sha256sum``. A model that comes with the package must have it."""
+
 Record = dict[str, Any]
 """format, version, name, size, threshold, smallest_lesion (a share of the image's area), classes, provenance, scores,
-licence, trained_on (``digests`` of the images); least_confidence and mirrored, see ``Predictor``, may be left out."""
+licence (of the weights), trained_on (``digests`` of the images), use, precision and digest; docs/model-format.md tells
+each. least_confidence and mirrored, see ``Predictor``, may be left out."""
 
 
 def load(
-    name: str | Path = "default", backend: str | None = None, threads: int | None = None, parallel: int = 1
+    name: str | Path = "default",
+    backend: str | None = None,
+    threads: int | None = None,
+    parallel: int = 1,
+    precision: str | None = None,
 ) -> Predictor:
     """Load a model by name, path or URL (see ``resolve``) into the one prediction path.
 
     backend: one of ``runtime.BACKENDS``; None takes OpenVINO where it is installed, else ONNX Runtime. threads: for one
-    image. parallel: how many images are predicted at the same time. Errors: ``UserError`` for a model that is not
-    found, damaged, of another program or version, or of another shape than its record says.
+    image. parallel: how many images are predicted at the same time. precision: of the arithmetic, "float32" or
+    "bfloat16"; None takes the file's own, which is "float32", or "int8" where it was exported so. Errors: ``UserError``
+    for a model that is not found, damaged, of another program or version, or of another shape than its record says.
     """
     path = resolve(name)
     content = _content(path)
     record = _record(content, path)
-    backend = backend or default_backend()
-    session = start(content, str(path), backend, threads, parallel)
-    _check_graph(session, record["size"], path)
-    gates = [output for output in session.outputs if output.startswith(GATE)]
+    network = FileNetwork(
+        content, str(path), record["size"], backend or default_backend(), _precision(record, precision, path),
+        threads, parallel,
+    )  # fmt: skip
+    _check_graph(network.session, record["size"], path)
+    gates = any(output.startswith(GATE) for output in network.session.outputs)
     return Predictor(
-        network=_network(session, record["size"], path),
+        network=network,
         size=record["size"],
         threshold=record["threshold"],
         smallest_lesion=record["smallest_lesion"],
         least_confidence=record.get("least_confidence", 0.0),
         mirrored=record.get("mirrored", False),
-        gates=_gates(session, gates) if gates else None,
-        model=Model(record["name"], hashlib.sha256(content).hexdigest(), backend, record),
+        gates=network.gates if gates else None,
+        model=Model(record["name"], _sha256(content), network.backend, network.precision, record),
     )
 
 
@@ -64,9 +100,38 @@ def read_record(path: Path) -> Record:
     return _record(_content(path), path)
 
 
+def sidecar(path: Path) -> Record:
+    """Say what a program that cannot read the metadata needs beside the file: its record, with what it left unsaid.
+
+    ``checksum`` is the file's SHA-256; the digests of the training images are left out. Errors: as ``load``.
+    """
+    record = read_record(path)
+    return {
+        "least_confidence": 0.0,
+        "mirrored": False,
+        "precision": FLOAT32,
+        "use": USE,
+        **{key: value for key, value in record.items() if key != "weights_licence"},
+        "licence": licence(record),
+        "trained_on": {key: value for key, value in record["trained_on"].items() if key != "digests"},
+        "checksum": checksum(path),
+    }
+
+
+def licence(record: Mapping[str, Any]) -> str:
+    """Give the licence of the weights; files of the older version say that of the data in ``licence``."""
+    return str(record.get("weights_licence", record["licence"]))
+
+
 def shipped() -> dict[str, Path]:
     """The models that come with the package, by name."""
     return {file.stem: file for file in sorted(WEIGHTS.glob("*.onnx"))}
+
+
+def pin(path: Path) -> None:
+    """Write the checksum of a model that is to come with the package beside it, in the place of its former one."""
+    sums = _pinned(path.parent) | {path.name: checksum(path)}
+    write_text(path.with_name(SUMS), "".join(f"{sums[file]}  {file}\n" for file in sorted(sums)))
 
 
 def resolve(name: str | Path, progress: Received | None = None) -> Path:
@@ -97,26 +162,110 @@ def resolve(name: str | Path, progress: Received | None = None) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class FileNetwork:
+    """The network of a model file, see ``Network``. Started when it is first needed, and anew where it was pickled to.
+
+    content: the file's bytes. source: its path, for messages. The others as in ``load``.
+    Errors: those of ``runtime.start``; ``UserError`` for logits of another shape, or that are no numbers.
+    """
+
+    content: bytes = field(repr=False)
+    source: str = field(compare=False)
+    size: int
+    backend: str
+    precision: str
+    threads: int | None
+    parallel: int
+
+    @cached_property
+    def session(self) -> Session:
+        """What computes it."""
+        arithmetic = FLOAT32 if self.precision == INT8 else self.precision
+        return start(self.content, self.source, self.backend, self.threads, self.parallel, arithmetic)
+
+    def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See ``Network``."""
+        (logits,) = self.session.run({INPUT: frames}, [OUTPUT])
+        needed = (len(frames), 1, self.size, self.size)
+        if logits.shape != needed:
+            found = f"logits {logits.shape}; {needed} are needed"
+            raise UserError(f"{self.source} gives {found}", hint="export it again")
+        if np.isnan(logits).any():
+            raise UserError(
+                f"{self.source} gives logits that are no numbers on {self.backend} in {self.precision}",
+                hint="take another backend, or export it again",
+            )
+        return logits
+
+    def gates(self, frames: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """See ``Gates``."""
+        names = [output for output in self.session.outputs if output.startswith(GATE)]
+        return dict(zip(names, self.session.run({INPUT: frames}, names), strict=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
 def _content(path: Path) -> bytes:
+    """Read a model file; one that comes with the package must be what was packed. Errors: ``UserError``."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error})", hint="check the path") from error
+    if path in shipped().values() and _sha256(content) != _pinned(WEIGHTS).get(path.name):
+        raise UserError(
+            f"{path} is not the file that came with sonoseg: its SHA-256 is not the one of {SUMS}",
+            hint="install sonoseg again",
+        )
+    return content
+
+
+def _pinned(folder: Path) -> dict[str, str]:
+    """Checksums of the files that come with the package, by name."""
+    path = folder / SUMS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {file: sum for sum, file in (line.split("  ", 1) for line in lines)}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _precision(record: Record, wanted: str | None, path: Path) -> str:
+    """The precision to compute in: the file's own, or of a file in float32 another that was asked for by name."""
+    own = record.get("precision", FLOAT32)
+    if wanted in (None, own):
+        return str(own)
+    if INT8 in (own, wanted):
+        raise UserError(
+            f"{path} is a network in {own}; it cannot compute in {wanted}",
+            hint="leave the precision out" if own == INT8 else "sonoseg export RUN --int8 writes one in int8",
+        )
+    return str(wanted)
 
 
 def _record(content: bytes, path: Path) -> Record:
     stranger = UserError(f"{path} is not a model of sonoseg", hint="give an .onnx file that `sonoseg export` wrote")
     try:
-        record = json.loads(_metadata(content)[KEY])
-    except (ValueError, KeyError, IndexError, RecursionError) as error:
+        record = onnxfile.record(content)
+        external = onnxfile.has_external_data(content)
+    except (ValueError, LookupError, RecursionError) as error:
         raise stranger from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise stranger
-    if record.get("version") != VERSION:
+    if record.get("version") not in (OLDER, VERSION):
         raise UserError(
-            f"{path} is a model of version {record.get('version')}; this program reads version {VERSION}",
+            f"{path} is a model of version {record.get('version')}; this program reads versions {OLDER} and {VERSION}",
             hint="export it again, or install the sonoseg that wrote it",
         )
+    if record["version"] == VERSION and record.get("digest") != onnxfile.digest(content, record):
+        raise UserError(
+            f"{path} is damaged: its network and record are not those of its digest",
+            hint="copy or download it again",
+        )
+    if external:
+        raise UserError(f"{path} keeps weights in other files, which is not allowed", hint="save the model as one file")
     wrong = [key for key, holds in _RULES.items() if not _holds(holds, record.get(key))]
     if wrong:
         found = ", ".join(f"{key} is {record.get(key)!r:.60}" for key in wrong)
@@ -132,6 +281,7 @@ _RULES = {
     "classes": lambda value: value == ["lesion"],
     "least_confidence": lambda value: value is None or 0 <= value < 1,
     "mirrored": lambda value: value in (None, False, True),
+    "precision": lambda value: value in (None, FLOAT32, INT8),
 }
 
 
@@ -152,63 +302,3 @@ def _check_graph(session: Session, size: int, path: Path) -> None:
             f"an input {INPUT!r} of (N, 1, {size}, {size}) and an output {OUTPUT!r} are needed",
             hint="give an .onnx file that `sonoseg export` wrote",
         )
-
-
-def _network(session: Session, size: int, path: Path) -> Network:
-    def network(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        (logits,) = session.run({INPUT: frames}, [OUTPUT])
-        if logits.shape != (len(frames), 1, size, size):
-            raise UserError(
-                f"{path} gives logits {logits.shape}; {(len(frames), 1, size, size)} are needed",
-                hint="export it again",
-            )
-        return logits
-
-    return network
-
-
-def _gates(session: Session, names: list[str]) -> Gates:
-    def gates(frames: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(names, session.run({INPUT: frames}, names), strict=True))
-
-    return gates
-
-
-def _metadata(content: bytes) -> dict[str, str]:
-    """Read ``metadata_props``, field 14 of ONNX's ModelProto, key and value each. Errors: ``ValueError``."""
-    entries = (dict(_fields(entry)) for number, entry in _fields(memoryview(content)) if number == 14)
-    return {str(entry[1], "utf-8"): str(entry[2], "utf-8") for entry in entries}
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Walk the top level of a protobuf message: (field number, its bytes). Errors: ``ValueError``, ``IndexError``."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
-        start = place
-        match tag & 7:
-            case 0:
-                _, place = _varint(message, place)
-            case 1:
-                place += 8
-            case 2:
-                length, start = _varint(message, place)
-                place = start + length
-            case 5:
-                place += 4
-            case other:
-                raise ValueError(f"wire type {other}")
-        if place > len(message):
-            raise ValueError("the message is cut")
-        yield tag >> 3, message[start:place]
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[place]
-        value, shift, place = value | (byte & 127) << shift, shift + 7, place + 1
-        if byte < 128:
-            return value, place
-        if shift > 63:
-            raise ValueError("a number is too long")

@@ -28,13 +28,15 @@ class Model:
     """What made a prediction.
 
     name: as a person calls it. checksum: SHA-256 of its file, hexadecimal, or "". backend: what computes it.
-    record: what its file says of itself: provenance, scores, licence, what it was trained on.
+    precision: of its arithmetic. record: what its file says of itself: provenance, scores, licence, what it was
+    trained on.
     """
 
     name: str = "unnamed"
     checksum: str = ""
     backend: str = ""
-    record: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ class Predictor:
     gates: see ``Gates``; None where the network has none. model: what the results name.
     """
 
-    network: Network
+    network: Network = field(repr=False)
     size: int
     threshold: float = 0.5
     smallest_lesion: float = 0.0
     least_confidence: float = 0.0
     mirrored: bool = False
-    gates: Gates | None = None
+    gates: Gates | None = field(default=None, repr=False, compare=False)
     model: Model = Model()
 
     def predict(self, image: Image | NDArray[np.generic] | Path | str) -> Prediction:

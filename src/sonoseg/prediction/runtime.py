@@ -1,4 +1,7 @@
-"""What computes an ONNX network: ONNX Runtime, which is always there, or OpenVINO, which is faster where it is."""
+"""What computes an ONNX network: ONNX Runtime, which is always there, or OpenVINO, which is faster where it is.
+
+Both compute in float32, on every processor: a size does not depend on the machine. Less is taken by name only.
+"""
 
 import os
 import threading
@@ -12,6 +15,9 @@ from numpy.typing import NDArray
 from sonoseg.errors import UserError
 
 Floats = NDArray[np.float32]
+
+FLOAT32, BFLOAT16 = "float32", "bfloat16"
+"""Precisions of the arithmetic. A network of 8-bit integers says so in its file, and computes the rest in float32."""
 
 Ports = Mapping[str, Sequence[int | str | None]]
 """Names of inputs or outputs, with the shape of each; a size that is free is None or a name."""
@@ -30,8 +36,10 @@ class Session(Protocol):
 class OnnxRuntime:
     """ONNX Runtime on the CPU, in float32."""
 
-    def __init__(self, content: bytes, threads: int, parallel: int) -> None:
+    def __init__(self, content: bytes, threads: int, parallel: int, precision: str) -> None:
         import onnxruntime
+
+        _need(precision, (FLOAT32,), "onnxruntime")
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -46,18 +54,19 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """OpenVINO on the CPU, in the precision that the processor is fastest in (bfloat16 where it has it).
+    """OpenVINO on the CPU, in float32 also where the processor has something faster, or in bfloat16 where it has it."""
 
-    settings: further properties of the device.
-    """
-
-    settings: Mapping[str, str] = {}
-
-    def __init__(self, content: bytes, threads: int, parallel: int) -> None:
+    def __init__(self, content: bytes, threads: int, parallel: int, precision: str) -> None:
         import openvino
 
-        device = {"INFERENCE_NUM_THREADS": threads * parallel, "NUM_STREAMS": parallel, **self.settings}
         core = openvino.Core()
+        has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        _need(precision, (FLOAT32, BFLOAT16) if has_bfloat16 else (FLOAT32,), "openvino on this processor")
+        device = {
+            "INFERENCE_NUM_THREADS": threads * parallel,
+            "NUM_STREAMS": parallel,
+            "INFERENCE_PRECISION_HINT": {FLOAT32: "f32", BFLOAT16: "bf16"}[precision],
+        }
         self._network = core.compile_model(core.read_model(content), "CPU", device)
         self._requests = threading.local()
         self.inputs: Ports = {port.any_name: _openvino_shape(port) for port in self._network.inputs}
@@ -71,18 +80,8 @@ class OpenVino:
         return [np.array(found[name], np.float32) for name in names]
 
 
-class OpenVinoFloat32(OpenVino):
-    """OpenVINO on the CPU, in float32 also where the processor has something faster."""
-
-    settings: Mapping[str, str] = {"INFERENCE_PRECISION_HINT": "f32"}
-
-
-BACKENDS: dict[str, Callable[[bytes, int, int], Session]] = {
-    "openvino": OpenVino,
-    "openvino-float32": OpenVinoFloat32,
-    "onnxruntime": OnnxRuntime,
-}
-"""By name: (content of an ONNX file, threads for one image, images at the same time) -> session."""
+BACKENDS: dict[str, Callable[[bytes, int, int, str], Session]] = {"openvino": OpenVino, "onnxruntime": OnnxRuntime}
+"""By name: (content of an ONNX file, threads for one image, images at the same time, precision) -> session."""
 
 
 def default_backend() -> str:
@@ -90,27 +89,42 @@ def default_backend() -> str:
     return "openvino" if find_spec("openvino") else "onnxruntime"
 
 
-def start(content: bytes, source: str, backend: str, threads: int | None = None, parallel: int = 1) -> Session:
+def start(
+    content: bytes,
+    source: str,
+    backend: str,
+    threads: int | None = None,
+    parallel: int = 1,
+    precision: str = FLOAT32,
+) -> Session:
     """Make a network ready to compute.
 
     threads: for one image; None shares the processor's among the images that run at the same time (``parallel``).
-    Errors: ``UserError`` for a backend that is not known or not installed, a network that it refuses.
+    Errors: ``UserError`` for a backend that is not known or not installed, a precision that it does not have here, a
+    network that it refuses.
     """
     if backend not in BACKENDS:
         raise UserError(f"the backend {backend!r} is not known; there are {', '.join(BACKENDS)}", hint="leave it out")
     share = threads or max(1, (os.cpu_count() or 1) // parallel)
     try:
-        return BACKENDS[backend](content, share, parallel)
+        return BACKENDS[backend](content, share, parallel, precision)
+    except UserError:
+        raise
     except ImportError as error:
         raise UserError(
             f"the backend {backend!r} is not installed ({error})",
-            hint=f'pip install "sonoseg[{backend.partition("-")[0]}]", or leave the backend out',
+            hint=f'pip install "sonoseg[{backend}]", or leave the backend out',
         ) from error
     except Exception as error:  # each backend has errors of its own
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"{source} holds a network that {backend} cannot load ({reason})", hint="copy or export it again"
         ) from error
+
+
+def _need(precision: str, there: Sequence[str], who: str) -> None:
+    if precision not in there:
+        raise UserError(f"{who} does not compute in {precision!r}; it has {', '.join(there)}", hint="leave it out")
 
 
 def _openvino_shape(port: Any) -> list[int | None]:

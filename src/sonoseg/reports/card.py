@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sonoseg.prediction.modelfile import licence
 from sonoseg.prediction.predictor import NOTICE
 
 Record = Mapping[str, Any]
@@ -34,7 +35,7 @@ def _head(record: Record, checksum: str) -> str:
         ),
         ("mirror image", "predicted too, the mean is taken" if record.get("mirrored") else None),
         ("made by", record["provenance"].get("program")),
-        ("licence of the weights", record.get("weights_licence")),
+        ("licence of the weights", licence(record)),
         ("SHA-256 of the file", f"`{checksum}`"),
     ]
     return (
