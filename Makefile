@@ -22,7 +22,7 @@ $(ENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sonoseg needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[train,tensorboard,export,video,openvino]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[train,tensorboard,export,video,openvino,dicom]" --group dev
 	touch $@
 
 clean:

@@ -71,9 +71,15 @@ def test_the_core_predicts_without_scipy(tmp_path: Path) -> None:
     write_model(tmp_path / "tiny.onnx")
     (tmp_path / "scan.png").write_bytes(encode_png(scan().pixels))
     command = ["sonoseg", "predict", str(tmp_path / "scan.png"), "--model", str(tmp_path / "tiny.onnx")]
-    done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
+    without = ("scipy", "jinja2", "pydicom", "highdicom", "gdcm")
+    done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", *without)
     assert done.returncode == 0, done.stderr
     assert "1 lesion in 1 image" in done.stdout
+    (tmp_path / "scan.dcm").write_bytes(bytes(128) + b"DICM")
+    command[2] = str(tmp_path / "scan.dcm")
+    done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", *without)
+    assert done.returncode == 2
+    assert 'pip install "sonoseg[dicom]"' in done.stderr
     command = ["sonoseg", "data", "folds", "phantom"]
     done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
     assert done.returncode == 2

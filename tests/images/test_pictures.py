@@ -10,6 +10,7 @@ import pytest
 from sonoseg.errors import UserError
 from sonoseg.images.pictures import (
     Image,
+    Window,
     encode_mask,
     encode_png,
     from_array,
@@ -249,3 +250,12 @@ def test_reading_leaves_the_callers_warnings_alone(tmp_path: Path) -> None:
     before = list(warnings.filters)
     read_image(path)
     assert warnings.filters == before
+
+
+def test_windows_lie_in_the_image() -> None:
+    pixels = np.zeros((20, 30), np.uint8)
+    assert Image(pixels).parts == (Window(0, 0, 20, 30),)
+    assert Image(pixels, windows=(Window(2, 3, 18, 27),)).parts == (Window(2, 3, 18, 27),)
+    for wrong in (Window(2, 3, 19, 27), Window(-1, 0, 5, 5), Window(0, 0, 0, 5)):
+        with pytest.raises(ValueError, match="windows must lie"):
+            Image(pixels, windows=(wrong,))

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image
+from sonoseg.images.pictures import Image, Window
 from sonoseg.prediction.predictor import Prediction, Predictor, confidence
 
 Frames = NDArray[np.float32]
@@ -137,3 +137,37 @@ def test_no_lesion_is_an_answer() -> None:
     assert not prediction.mask.any()
     assert prediction.lesions == ()
     assert prediction.confidence > 0.99
+
+
+def test_only_the_windows_of_an_image_are_seen() -> None:
+    pixels = np.full((60, 100), 200, np.uint8)
+    pixels[:, :10] = pixels[20:40, 30:45] = pixels[20:40, 70:90] = 0
+    windows = (Window(5, 15, 50, 40), Window(5, 60, 50, 40))
+    seen: list[int] = []
+
+    def network(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(len(frames))
+        return np.asarray(20 * (0.3 - frames), np.float32)
+
+    whole, parts = Predictor(network, 64).predict_batch([Image(pixels), Image(pixels, windows=windows)])
+    assert seen == [3]
+    assert whole.mask[:, :8].all()
+    expected = pixels == 0
+    expected[:, :15] = False
+    assert parts.mask.shape == parts.probability.shape == (60, 100)
+    assert np.count_nonzero(parts.mask ^ expected) < 0.1 * np.count_nonzero(expected)
+    assert not parts.probability[:, 55:60].any()
+    assert len(parts.lesions) == 2
+
+
+def test_a_later_window_lies_over_an_earlier_one() -> None:
+    pixels = np.full((64, 64), 200, np.uint8)
+    pixels[20:40, 20:40] = 0
+    above = Window(16, 16, 28, 28)
+
+    def network(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray([np.full_like(frames[0], 9), np.full_like(frames[1], -9)], np.float32)
+
+    mask = Predictor(network, 64).predict(Image(pixels, windows=(Window(0, 0, 64, 64), above))).mask
+    assert not mask[above.part].any()
+    assert np.count_nonzero(mask) == 64 * 64 - 28 * 28

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,23 +32,23 @@ def is_clip(head: bytes) -> bool:
     return head[4:8] in {b"moov", b"mdat", b"wide"} or head.startswith(_SIGNATURES)
 
 
-def read_clip(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
-    """Read a clip frame by frame.
+def read_clip(path: Path, max_pixels: int = MAX_PIXELS, stream: BinaryIO | None = None) -> Iterator[Item]:
+    """Read a clip frame by frame. stream: holds it where the file ``path`` is only around it.
 
     Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, or has frames over ``max_pixels``.
     """
     av = _av()
     try:
-        with av.open(str(path)) as container:
+        with av.open(stream or str(path)) as container:
             if not container.streams.video:
                 raise UserError(f"{path} holds no moving pictures", hint="give a clip, or a picture")
-            stream = container.streams.video[0]
-            if stream.width * stream.height > max_pixels:
+            video = container.streams.video[0]
+            if video.width * video.height > max_pixels:
                 raise UserError(
-                    f"{path} has frames of {stream.width:,} x {stream.height:,} pixels; {max_pixels:,} are allowed",
+                    f"{path} has frames of {video.width:,} x {video.height:,} pixels; {max_pixels:,} are allowed",
                     hint="if the file is right, raise the limit with --max-pixels",
                 )
-            yield from _frames(container, stream, str(path))
+            yield from _frames(container, video, str(path))
     except (av.error.FFmpegError, ValueError) as error:
         raise UserError(
             f"{path} cannot be decoded ({error}); it may be truncated or no clip", hint="copy or download it again"

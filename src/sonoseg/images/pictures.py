@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -37,12 +38,28 @@ _COLOUR_DIFFERENCE = 24
 """Channels of a grey picture stay closer than this after JPEG."""
 
 
+class Window(NamedTuple):
+    """A part of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns, as an index."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
 @dataclass(frozen=True)
 class Image:
     """One upright grey image.
 
     pixels: ``uint8 (H, W)``. spacing: ``(row, column)`` in mm, or None where it is not known.
     source: where it came from, for messages. coloured: whether the file held colour before it was made grey.
+    windows: the parts that show tissue, where the file says so; later ones lie over earlier ones; none for all of it.
+    notes: what a person should know of how it was read.
     Errors: ``ValueError`` where a field is not of this form.
     """
 
@@ -50,18 +67,32 @@ class Image:
     spacing: tuple[float, float] | None = None
     source: str = ""
     coloured: bool = False
+    windows: tuple[Window, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8 or 0 in self.pixels.shape:
             raise ValueError(f"pixels must be uint8 (H, W), not {self.pixels.dtype} {self.pixels.shape}")
         if self.spacing is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing):
             raise ValueError(f"spacing must be two positive lengths in mm, not {self.spacing}")
+        if any(not _fits(window, *self.pixels.shape) for window in self.windows):
+            raise ValueError(f"windows must lie in an image of {self.pixels.shape}, not {self.windows}")
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
         height, width = self.pixels.shape
         return height, width
+
+    @property
+    def parts(self) -> tuple[Window, ...]:
+        """What is looked at: the windows, or all of the image where there are none."""
+        return self.windows or (Window(0, 0, *self.shape),)
+
+
+def _fits(window: Window, height: int, width: int) -> bool:
+    down, right = window.top + window.height, window.left + window.width
+    return 0 <= window.top < down <= height and 0 <= window.left < right <= width
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from sonoseg.errors import UserError
-from sonoseg.images import clips, pictures
+from sonoseg.images import clips, dicom, pictures
 from sonoseg.images.pictures import MAX_PIXELS, Image, Item
 
 
@@ -29,7 +29,8 @@ class Reader(NamedTuple):
     items: Callable[[Path, int], Iterator[Item]]
 
 
-READERS = {
+READERS = {  # DICOM first: its first bytes may be those of a TIFF
+    "DICOM": Reader(dicom.SUFFIXES, dicom.is_dicom, dicom.read_dicom),
     "picture": Reader(pictures.SUFFIXES, pictures.is_picture, pictures.read_pages),
     "clip": Reader(clips.SUFFIXES, clips.is_clip, clips.read_clip),
 }
@@ -119,7 +120,7 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
             f"{image.source} has {width:,} x {height:,} pixels; at least {MIN_SIDE} on each side are needed",
             hint="give the whole scan",
         )
-    return replace(image, spacing=spacing) if spacing else image
+    return replace(image, spacing=spacing, notes=()) if spacing else image
 
 
 def spacing_of(text: str) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The one way from an image to its prediction, in the image's own frame, by any network given as a callable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,34 +89,51 @@ class Predictor:
         return self.predict_batch([_image(image)])[0]
 
     def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
-        """Predict images of any sizes in one pass of the network, in their order."""
-        boxes = [Letterbox(*image.shape, self.size) for image in images]
-        frames = self._frames(images, boxes)
+        """Predict images of any sizes in one pass of the network, in their order.
+
+        Where an image says which windows show tissue, the network sees each of them alone and nothing else.
+        """
+        seen = [image.pixels[window.part] for image in images for window in image.parts]
+        boxes = [Letterbox(len(pixels), pixels.shape[1], self.size) for pixels in seen]
+        frames = self._frames(seen, boxes)
         if self.mirrored:
             frames = np.concatenate((frames, frames[..., ::-1]))
         probabilities = _probabilities(self.network(frames))
         if self.mirrored:
             own, other = np.split(probabilities, 2)
             probabilities = np.float32(0.5) * (own + other[..., ::-1])
-        return [
-            self._prediction(image, box.undo(inner))
-            for image, box, inner in zip(images, boxes, probabilities, strict=True)
-        ]
+        maps = iter([box.undo(inner) for box, inner in zip(boxes, probabilities, strict=True)])
+        return [self._prediction(image, maps) for image in images]
 
     def explain(self, image: Image) -> dict[str, NDArray[np.float32]]:
         """Where each attention gate lets the skip through, ``float32 (H, W)`` by name; empty without gates."""
-        box = Letterbox(*image.shape, self.size)
-        gates = self.gates(self._frames([image], [box])) if self.gates else {}
-        return {name: box.undo(_resized(gate[0].mean(axis=0), self.size)) for name, gate in gates.items()}
+        maps: dict[str, NDArray[np.float32]] = {}
+        for window in image.parts if self.gates else ():
+            assert self.gates is not None
+            seen, box = image.pixels[window.part], Letterbox(window.height, window.width, self.size)
+            for name, gate in self.gates(self._frames([seen], [box])).items():
+                whole = maps.setdefault(name, np.zeros(image.shape, np.float32))
+                whole[window.part] = box.undo(_resized(gate[0].mean(axis=0), self.size))
+        return maps
 
-    def _frames(self, images: Sequence[Image], boxes: Sequence[Letterbox]) -> NDArray[np.float32]:
-        frames = np.stack([box.fit(image.pixels) for box, image in zip(boxes, images, strict=True)])
+    def _frames(self, seen: Sequence[NDArray[np.uint8]], boxes: Sequence[Letterbox]) -> NDArray[np.float32]:
+        frames = np.stack([box.fit(pixels) for box, pixels in zip(boxes, seen, strict=True)])
         return frames[:, None].astype(np.float32) / np.float32(255)
 
-    def _prediction(self, image: Image, probability: NDArray[np.float32]) -> Prediction:
-        drawn = probability >= self.threshold
-        mask = remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)
+    def _prediction(self, image: Image, maps: Iterator[NDArray[np.float32]]) -> Prediction:
+        """Put the maps of the image's parts, the next ones of ``maps``, where they belong."""
+        if not image.windows:
+            probability = next(maps)
+            return Prediction(image, probability, self._drawn(probability))
+        probability, mask = np.zeros(image.shape, np.float32), np.zeros(image.shape, bool)
+        for window in image.windows:
+            inner = next(maps)
+            probability[window.part], mask[window.part] = inner, self._drawn(inner)
         return Prediction(image, probability, mask)
+
+    def _drawn(self, probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+        drawn = probability >= self.threshold
+        return remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)
 
 
 def confidence(probability: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:

@@ -1,0 +1,145 @@
+"""DICOM files opened and checked: what an object says of itself, without its pixels, and where these begin."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from sonoseg.errors import UserError
+
+ULTRASOUND = {
+    "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1",
+    "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3",
+}  # fmt: skip
+"""US and US Multi-frame Image Storage, and the retired ones of both."""
+
+_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
+"""Secondary captures; read where their modality is US."""
+
+_PIXELS = 0x7FE0_0010
+
+# What these libraries log and warn of quotes the file, and with it a patient.
+for _library in ("pydicom", "highdicom", "pynetdicom"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Where the pixels of a file begin: an open file at the first byte of their value, of ``length`` bytes.
+
+    length is None where it is not defined, as in encapsulated pixels. vr: "OB", "OW", or "" where it is implicit.
+    """
+
+    file: BinaryIO
+    length: int | None
+    vr: str
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
+    """Open a DICOM file: all that stands before its pixels, and where they begin, None where there are none.
+
+    Nothing of what the file says is told to anybody: warnings and messages of the library would hold names.
+    Errors: ``UserError`` for what is no DICOM or damaged.
+    """
+    with path.open("rb") as file:
+        try:
+            with quiet():
+                header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+                if "SOPClassUID" not in header:
+                    raise UserError(f"{path} is no DICOM object", hint="give a DICOM file, a picture or a clip")
+                pixels = _pixels(file, _known(syntax(header), path))
+        except UserError:
+            raise
+        except Exception as error:  # a broken file can raise nearly anything in a parser
+            raise UserError(
+                f"{path} is not readable as DICOM ({type(error).__name__}); it may be truncated or damaged",
+                hint="copy or download it again",
+            ) from error
+        yield header, pixels
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let pydicom warn of nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def syntax(header: Dataset) -> UID:
+    """The transfer syntax; where the file does not say, that of how it was read."""
+    meta = getattr(header, "file_meta", None)
+    said = meta.get("TransferSyntaxUID") if meta is not None else None
+    if said:
+        return UID(str(said))
+    implicit, _ = header.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+
+
+def unread(source: str, name: str) -> UserError:
+    """What is said of a transfer syntax that is not read."""
+    return UserError(
+        f"{source} has a transfer syntax that is not read: {name}",
+        hint="export it uncompressed, or as JPEG, JPEG-LS, JPEG 2000 or RLE",
+    )
+
+
+def check_ultrasound(header: Dataset, path: Path) -> None:
+    """Refuse what is no ultrasound. Errors: ``UserError`` naming the kind of object."""
+    kind = UID(str(header.SOPClassUID))
+    is_capture = kind.startswith(_CAPTURES) and header.get("Modality") == "US"
+    if kind not in ULTRASOUND and not is_capture:
+        name = kind.name if kind.name != kind else "an object of an unknown kind"
+        raise UserError(
+            f"{path} is {name}; US Image and US Multi-frame Image are read",
+            hint="give the ultrasound images of the study",
+        )
+
+
+def _known(transfer_syntax: UID, path: Path) -> UID:
+    """Refuse a transfer syntax of which the standard knows nothing, so that nobody knows how to go through the file."""
+    if not transfer_syntax.is_transfer_syntax or transfer_syntax.is_private:
+        raise unread(str(path), "a private one")
+    return transfer_syntax
+
+
+def _pixels(file: BinaryIO, transfer_syntax: UID) -> Pixels | None:
+    """The file stands at the element of the pixels, or at its end."""
+    if transfer_syntax == DeflatedExplicitVRLittleEndian:
+        return _inflated(file)
+    order = "little" if transfer_syntax.is_little_endian else "big"
+    start = file.read(8)
+    if len(start) < 8:
+        return None
+    tag = int.from_bytes(start[:2], order) << 16 | int.from_bytes(start[2:4], order)  # type: ignore[arg-type]
+    if tag != _PIXELS:
+        return None
+    vr = "" if transfer_syntax.is_implicit_VR else start[4:6].decode("latin-1")
+    length = int.from_bytes(file.read(4) if vr else start[4:], order)  # type: ignore[arg-type]
+    return Pixels(file, None if length == 0xFFFF_FFFF else length, vr)
+
+
+def _inflated(file: BinaryIO) -> Pixels | None:
+    """A deflated file cannot be entered in the middle: all of it is read."""
+    file.seek(0)
+    whole = pydicom.dcmread(file, force=True)
+    if "PixelData" not in whole:
+        return None
+    value = whole["PixelData"].value
+    return Pixels(io.BytesIO(value), len(value), "OB")
