@@ -123,3 +123,19 @@ def test_a_packed_set_trains_and_says_that_its_figures_are_in_the_frame(
     assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["frame"] == 32
     assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0  # the originals, of the fold held out
     assert "in a frame" not in capsys.readouterr().out
+
+
+def test_a_plan_is_a_benchmark(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = "".join(f"{word[2:]} = {value}\n" for word, value in zip(TINY[::2], TINY[1::2], strict=True))
+    recipe = f"folds = [1]\nseeds = [0]\n[recipe]\n{settings.replace('cpu', repr('cpu'))}"
+    (tmp_path / "plan.toml").write_text(f'{recipe}[[arms]]\nname = "a"\n[[arms]]\nname = "b"\naugmented = 0.0\n')
+    command = ("benchmark", "--plan", str(tmp_path / "plan.toml"), "--out", str(tmp_path / "out"))
+    assert "names no data" in fails(monkeypatch, capsys, *command)
+    said = fails(monkeypatch, capsys, *command, "--data", "phantom:20", "--width", "8")
+    assert "--width and --plan are both given" in said
+    assert not (tmp_path / "out").exists()
+    assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures") == 0
+    assert "hours of one process are left" in capsys.readouterr().err
+    assert (tmp_path / "out" / "cells" / "b-fold-1-seed-0" / "cases.csv").exists()

@@ -1,4 +1,8 @@
 import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,14 +10,25 @@ import pytest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import COLUMNS, read_cases
-from sonoseg.experiments.benchmark import Plan, Progress, benchmark, cell_folder, train_seconds
+from sonoseg.experiments.benchmark import (
+    Progress,
+    assemble,
+    benchmark,
+    hours_left,
+    images_per_second,
+    machines,
+    missing,
+    train_seconds,
+)
+from sonoseg.experiments.plan import Arm, Plan, of_models
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
 
 
-PLAN = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "sonoseg benchmark --data phantom:20")
+PLAN = of_models(RECIPE, ("unet", "attention-unet"), (0,), (0,))
+COMMAND = "sonoseg benchmark --data phantom:20"
 
 
 class Told:
@@ -30,13 +45,13 @@ class Told:
             return lambda epoch, share, loss: None
 
         watch = Watch(lambda done, of: None, training)  # type: ignore[arg-type]
-        return Progress(lambda number, of, name: self.cells.append(name), watch, lambda done, of: None)
+        return Progress(lambda number, of, name, hours: self.cells.append(name), watch, lambda done, of: None)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark")
-    benchmark(PLAN, open_set("phantom:20"), folder, Told().progress)
+    benchmark(PLAN, open_set("phantom:20"), folder, Told().progress, COMMAND)
     return folder
 
 
@@ -51,7 +66,7 @@ def test_tables_and_page_stand(out: Path) -> None:
     assert list(summary["models"]) == ["unet", "attention-unet"]
     assert summary["models"]["unet"]["parameters"] < summary["models"]["attention-unet"]["parameters"]
     assert summary["data"]["used"] == 20
-    (line,) = (cell_folder(out, PLAN.cells[0]) / "history.jsonl").read_text().splitlines()
+    (line,) = (PLAN.cells[0].folder(out) / "history.jsonl").read_text().splitlines()
     assert summary["models"]["unet"]["train_seconds"] == pytest.approx(json.loads(line)["seconds"], abs=0.06)
     assert set(summary["calibration"]) == {"unet", "attention-unet"}
     assert 0 <= summary["calibration"]["unet"]["ece"] <= 1
@@ -65,26 +80,24 @@ def test_tables_and_page_stand(out: Path) -> None:
 def test_what_stands_is_kept_and_what_is_missing_is_trained(out: Path) -> None:
     data, told = open_set("phantom:20"), Told()
     page = (out / "report.html").read_bytes()
-    benchmark(PLAN, data, out, told.progress)
+    benchmark(PLAN, data, out, told.progress, COMMAND)
     assert told.epochs == 0
     assert (out / "report.html").read_bytes() == page
-    wider = Plan(RECIPE, ("unet", "attention-unet"), (0, 1), (0,), "more")
-    (cell_folder(out, wider.cells[3]) / "cases.csv").unlink(missing_ok=True)
-    summary = benchmark(wider, data, out, told.progress)
+    wider = of_models(RECIPE, ("unet", "attention-unet"), (0, 1), (0,))
+    summary = benchmark(wider, data, out, told.progress, "more")
     assert told.epochs == 2
     assert summary["models"]["unet"]["folds"] == [0, 1]
 
 
 def test_the_tables_of_cells_are_enough(out: Path, tmp_path: Path) -> None:
     """Weights stay where they were trained; the tables travel."""
-    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "x", pictures=False)
-    for cell in plan.cells:
-        folder = cell_folder(tmp_path, cell)
+    for cell in PLAN.cells:
+        folder = cell.folder(tmp_path)
         folder.mkdir(parents=True)
         for name in ("config.toml", "cases.csv", "history.jsonl"):
-            (folder / name).write_bytes((cell_folder(out, cell) / name).read_bytes())
+            (folder / name).write_bytes((cell.folder(out) / name).read_bytes())
     told = Told()
-    summary = benchmark(plan, open_set("phantom:20"), tmp_path, told.progress)
+    summary = benchmark(PLAN, open_set("phantom:20"), tmp_path, told.progress, "x", pictures=False)
     assert told.epochs == 0
     assert summary["models"]["unet"]["parameters"] > 0
     assert "calibration" not in summary  # the cells came without their counts
@@ -97,17 +110,97 @@ def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None
     assert train_seconds([]) is None
 
 
-def test_other_settings_do_not_mix_with_what_stands(out: Path) -> None:
-    plan = Plan(Config("phantom:20", size=32, width=8, epochs=1, batch=8), ("unet",), (0,), (0,), "x")
-    (cell_folder(out, plan.cells[0]) / "cases.csv").rename(out / "aside.csv")
-    with pytest.raises(UserError, match="other settings"):
-        benchmark(plan, open_set("phantom:20"), out, Told().progress)
-    (out / "aside.csv").rename(cell_folder(out, plan.cells[0]) / "cases.csv")
+@pytest.mark.parametrize("judged", [True, False])
+def test_other_settings_and_folds_do_not_mix_with_what_stands(out: Path, tmp_path: Path, judged: bool) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    folder = PLAN.cells[0].folder(tmp_path / "out")
+    if not judged:
+        (folder / "cases.csv").unlink()
+    told = Told()
+    other = of_models(replace(RECIPE, width=8), ("unet",), (0,), (0,))
+    with pytest.raises(UserError, match="trained with other settings: width"):
+        benchmark(other, open_set("phantom:20"), tmp_path / "out", told.progress, "x")
+    with pytest.raises(UserError, match="trained on other folds"):
+        benchmark(PLAN, open_set("phantom:40"), tmp_path / "out", told.progress, "x")
+    assert told.cells == []
+
+
+def test_where_it_is_computed_and_where_the_data_lies_do_not_matter(out: Path) -> None:
+    plan = of_models(replace(RECIPE, device="auto", precision="32"), ("unet", "attention-unet"), (0,), (0,))
+    assert not missing(plan, out)
+    benchmark(plan, open_set("phantom:20"), out, Told().progress, "x")
+
+
+def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path: Path) -> None:
+    data, told = open_set("phantom:20"), Told()
+    first, second = PLAN.cells
+    lock = first.folder(tmp_path).with_name(f"{first.folder(tmp_path).name}.lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"1 of 2 cells are in the hands of other processes.*{first.name}"):
+            benchmark(PLAN, data, tmp_path, told.progress, "x", pictures=False)
+        assert told.cells == [second.name]
+        assert not (tmp_path / "summary.json").exists()
+        holder.kill()
+    benchmark(PLAN, data, tmp_path, told.progress, "x", pictures=False)  # what a dead process held is free
+    assert told.cells == [second.name, first.name]
+    assert (tmp_path / "summary.json").exists()
+    assert not list(tmp_path.glob("cells/*.lock"))
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from filelock import FileLock
+Path(sys.argv[1]).parent.mkdir(parents=True, exist_ok=True)
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_arms_of_one_model_are_told_apart_and_what_they_share_is_told_once(tmp_path: Path) -> None:
+    plan = Plan((Arm("narrow", RECIPE), Arm("wide", replace(RECIPE, width=6))), (1,), (3,))
+    benchmark(plan, open_set("phantom:20"), tmp_path, Told().progress, "x", pictures=False)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["arms"] == {"narrow": {"width": 4}, "wide": {"width": 6}}
+    assert "width" not in summary["settings"]
+    assert summary["settings"]["size"] == 32
+    assert {case["model"] for case in read_cases(tmp_path / "cells" / "wide-fold-1-seed-3" / "cases.csv")} == {"wide"}
+    assert summary["models"]["narrow"]["parameters"] < summary["models"]["wide"]["parameters"]
+    assert "width 6" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_hours_left_are_counted_in_epochs_of_the_arm(tmp_path: Path) -> None:
+    plan = Plan((Arm("a", replace(RECIPE, epochs=10)), Arm("b", replace(RECIPE, epochs=10))), (0, 1), (0,))
+    assert hours_left(plan, tmp_path) is None
+    cells = {cell.name: cell.folder(tmp_path) for cell in plan.cells}
+    for name, epochs in (("a fold 0 seed 0", 10), ("a fold 1 seed 0", 4)):
+        cells[name].mkdir(parents=True)
+        (cells[name] / "history.jsonl").write_text(f"{json.dumps({'seconds': 360})}\n" * epochs)
+    (cells["a fold 0 seed 0"] / "cases.csv").touch()
+    assert hours_left(plan, tmp_path) == pytest.approx((6 + 20) / 10)  # the rest of a; b as long as a
+
+
+def test_speed_and_machines_of_the_runs() -> None:
+    slow, fast = ([{"seconds": 2.0, "images_per_second": speed}] for speed in (10.0, 30.0))
+    assert images_per_second([slow, fast]) == 20
+    assert images_per_second([slow, [{"seconds": 2.0}]]) is None
+    here, there = {"machine": "m", "threads": 1}, {"machine": "n", "threads": 2}
+    told = [
+        [{"from_epoch": 1, **here}, {"from_epoch": 7, **here}],
+        [{"from_epoch": 1, **here}, {"from_epoch": 3, **there}],
+        [],
+    ]
+    assert machines(told) == [{**here, "runs": 2}, {**there, "runs": 1}]
 
 
 def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None:
     with_pictures = (out / "report.html").read_text(encoding="utf-8")
-    plan = Plan(RECIPE, ("unet", "attention-unet"), (0,), (0,), "x", pictures=False)
-    benchmark(plan, open_set("phantom:20"), out, Told().progress)
+    assemble(PLAN, open_set("phantom:20"), out, "x", pictures=False)
     without = (out / "report.html").read_text(encoding="utf-8")
     assert with_pictures.count("data:image") > without.count("data:image")

@@ -13,7 +13,7 @@ from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import judge
 from sonoseg.experiments import leakage
-from sonoseg.experiments.benchmark import Progress, cell_folder
+from sonoseg.experiments.benchmark import Progress
 from sonoseg.experiments.leakage import Plan, compare, missing, random_folds, sum_up, train_arm, write
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, of_run
@@ -24,7 +24,7 @@ PLAN = Plan(RECIPE, (0, 1))
 
 def silent(seen: list[str]) -> Progress:
     watch = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: seen.append("epoch"))
-    return Progress(lambda number, of, name: seen.append(name), watch, lambda done, of: None)
+    return Progress(lambda number, of, name, hours: seen.append(name), watch, lambda done, of: None)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_what_stands_is_kept(data: DataSet, out: Path) -> None:
 
 
 def test_only_this_measurement_judges_on_copies_that_were_trained_on(data: DataSet, out: Path) -> None:
-    leaking = of_run(cell_folder(out / "random", PLAN.cells[0]))
+    leaking = of_run(PLAN.cells[0].folder(out / "random"))
     with pytest.raises(UserError, match="was in the training"):
         judge(leaking, random_folds(data, 0))
     with pytest.raises(UserError, match="was in the training"):

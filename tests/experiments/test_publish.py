@@ -7,7 +7,8 @@ import pytest
 
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.experiments.benchmark import Plan, Progress, benchmark
+from sonoseg.experiments.benchmark import Progress, benchmark
+from sonoseg.experiments.plan import of_models
 from sonoseg.experiments.publish import CONFIDENCES, LOSS, SHARES, Trial, _choose, _tried, publish, scores_by_rule
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, train_run
@@ -23,9 +24,9 @@ WATCH = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share,
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cross-validation over all folds in ``cv``, the network trained on all of them in ``all``."""
     folder, data = tmp_path_factory.mktemp("publish"), open_set("phantom:20")
-    progress = Progress(lambda number, of, name: None, WATCH, lambda done, of: None)
-    plan = Plan(RECIPE, ("unet",), tuple(range(data.folds.count)), (0,), "", False)
-    benchmark(plan, data, folder / "cv", progress)
+    progress = Progress(lambda number, of, name, hours: None, WATCH, lambda done, of: None)
+    plan = of_models(RECIPE, ("unet",), range(data.folds.count), (0,))
+    benchmark(plan, data, folder / "cv", progress, "", pictures=False)
     train_run(replace(RECIPE, fold=-1), data, folder / "all", False, WATCH)
     return folder
 

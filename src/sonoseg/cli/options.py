@@ -6,8 +6,9 @@ import inspect
 import math
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from inspect import Parameter
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sonoseg.errors import UserError
-from sonoseg.learning.config import FIELDS, configure
+from sonoseg.learning.config import FIELDS, Config, configure
 from sonoseg.learning.settings import Field
 
 if TYPE_CHECKING:
@@ -41,8 +42,25 @@ _RECIPE = Parameter(
 )
 
 
-def takes_recipe(settings: Collection[str] = FIELDS) -> Callable[[Command], Command]:
-    """Give a command ``--recipe`` and a flag for each of the settings; its first argument is the ``Config`` of them."""
+@dataclass(frozen=True)
+class Typed:
+    """What was typed of a recipe: settings by name, and what ``--recipe`` names."""
+
+    given: Mapping[str, Any]
+    recipe: Path | None
+
+    def configure(self) -> Config:
+        """The ``Config`` of it. Errors: as ``configure``."""
+        return configure(self.given, self.recipe)
+
+
+def takes_recipe(
+    settings: Collection[str] = FIELDS, resolve: Callable[[Mapping[str, Any], Path | None], Any] = configure
+) -> Callable[[Command], Command]:
+    """Give a command ``--recipe`` and a flag for each of the settings; its first argument is the ``Config`` of them.
+
+    resolve: makes the argument of the settings that were given and of what ``--recipe`` names; ``Typed`` keeps both.
+    """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
@@ -50,7 +68,7 @@ def takes_recipe(settings: Collection[str] = FIELDS) -> Callable[[Command], Comm
             typed = {name: words.pop(name) for name in settings}
             given = {name: _value(value) for name, value in typed.items() if value is not None}
             nowhere = {} if "data" in settings else {"data": ""}
-            command(configure(nowhere | given, recipe), **words)
+            command(resolve(nowhere | given, recipe), **words)
 
         _, *own = inspect.signature(command).parameters.values()
         flags = [_RECIPE, *(_flag(FIELDS[name]) for name in settings)]
@@ -129,8 +147,10 @@ def progress() -> "Progress":
 
     title = ["training"]
 
-    def cell(number: int, of: int, name: str) -> None:
+    def cell(number: int, of: int, name: str, hours: float | None) -> None:
         title[0] = f"{name} ({number} of {of})"
+        if hours is not None:
+            typer.echo(f"{title[0]}; about {hours:.1f} hours of one process are left", err=True)
 
     return Progress(
         cell,

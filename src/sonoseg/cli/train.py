@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.cli.options import Data, command_line, need, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import (
+    Data,
+    Typed,
+    command_line,
+    need,
+    need_training,
+    numbers,
+    progress,
+    stoppable,
+    takes_recipe,
+)
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, MODELS, Config
 
@@ -17,34 +27,56 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 
-@takes_recipe([name for name in FIELDS if name not in ("model", "fold", "seed")])
+@takes_recipe([name for name in FIELDS if name not in ("model", "fold", "seed")], resolve=Typed)
 def benchmark(
-    recipe: Config,
+    typed: Typed,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Arms, folds and seeds as a file; --data, --device, --devices stand above it.", metavar="FILE"
+        ),
+    ] = None,
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
     folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
     seeds: Annotated[str, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.")] = "0",
     pictures: Annotated[bool, typer.Option(help="Show images of the data in the report.")] = True,
     out: Out = Path("runs/benchmark"),
 ) -> None:
-    """Train and compare models on the same folds; go on where an earlier call stopped."""
+    """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     need_training()
     from sonoseg.data.sets.sources import open_set
-    from sonoseg.experiments.benchmark import REPORT, Plan
+    from sonoseg.experiments.benchmark import REPORT
     from sonoseg.experiments.benchmark import benchmark as compare
+    from sonoseg.experiments.plan import of_models, read_plan
 
-    opened = open_set(recipe.data)
-    plan = Plan(
-        recipe,
-        models=tuple(MODELS) if models == "all" else tuple(models.split(",")),
-        folds=tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds),
-        seeds=numbers("seeds", seeds),
-        command=command_line(),
-        pictures=pictures,
-    )
+    if plan:
+        beside = {"models": models != "all", "folds": folds != "all", "seeds": seeds != "0", "recipe": typed.recipe}
+        planned = read_plan(plan, _above_a_plan(typed, [name for name, given in beside.items() if given]))
+        opened = open_set(planned.data)
+    else:
+        recipe = typed.configure()
+        opened = open_set(recipe.data)
+        planned = of_models(
+            recipe,
+            MODELS if models == "all" else models.split(","),
+            range(opened.folds.count) if folds == "all" else numbers("folds", folds),
+            numbers("seeds", seeds),
+        )
     with stoppable("the same command goes on from there"):
-        summary = compare(plan, opened, out, progress())
+        summary = compare(planned, opened, out, progress(), command_line(), pictures)
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
+
+
+def _above_a_plan(typed: Typed, beside: list[str]) -> dict[str, Any]:
+    """The settings that may be typed beside --plan. Errors: ``UserError`` for one that the plan itself states."""
+    above = {name: value for name, value in typed.given.items() if name in ("data", "device", "devices")}
+    if stated := [*beside, *(name for name in typed.given if name not in above)]:
+        raise UserError(
+            f"--{stated[0].replace('_', '-')} and --plan are both given; the plan states it",
+            hint="write it into the plan, or leave --plan out",
+        )
+    return above
 
 
 @takes_recipe()

@@ -199,6 +199,12 @@ def shipped(name: str) -> Folds:
     return _parse(file.read_text(encoding="utf-8"), file.name)
 
 
+def checksum(folds: Folds) -> str:
+    """SHA-256 of image, group and fold of every image that is in a fold, hexadecimal: it names the folds in a paper."""
+    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in folds.rows if row.fold is not None)
+    return hashlib.sha256(table.encode()).hexdigest()
+
+
 def check_disjoint(training_groups: Iterable[str], test_groups: Iterable[str]) -> None:
     """Refuse a split that has a group on both sides. Errors: ``UserError`` naming the first such groups."""
     shared = sorted(set(training_groups) & set(test_groups), key=natural_key)

@@ -1,106 +1,188 @@
-"""Models x folds x seeds: what is in the output folder is kept, what is missing is trained; then tables and a page."""
+"""A plan, worked through: what is in the output folder is kept, what is missing is trained; then tables and a page."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from itertools import product
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from sonoseg import __version__
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
+from sonoseg.errors import UserError
 from sonoseg.evaluation import breakdown, calibration
 from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import CALIBRATION, CASES, Counts, counted, judge, sum_up, write_tables
+from sonoseg.experiments.plan import ELSEWHERE, Cell, Plan
 from sonoseg.learning import checkpoint
-from sonoseg.learning.config import Config
+from sonoseg.learning.config import CONFIG, read_config
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
-from sonoseg.learning.run import FOLDS, HISTORY, MODEL, Watch, of_run, processor, told_settings, train_run
+from sonoseg.learning.run import (
+    FOLDS,
+    HISTORY,
+    MACHINES,
+    MODEL,
+    Watch,
+    of_run,
+    processor,
+    told_settings,
+    train_run,
+)
 from sonoseg.reports.benchmark import page
 
-REPORT, CELLS = "report.html", "cells"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared: one recipe, models x folds x seeds. pictures: whether the page shows images of the data."""
-
-    recipe: Config
-    models: tuple[str, ...]
-    folds: tuple[int, ...]
-    seeds: tuple[int, ...]
-    command: str
-    pictures: bool = True
-
-    @property
-    def cells(self) -> list[Config]:
-        """One configuration per cell, seeds outermost and models innermost: a first table stands early."""
-        return [
-            replace(self.recipe, model=model, fold=fold, seed=seed)
-            for seed, fold, model in product(self.seeds, self.folds, self.models)
-        ]
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told how far the benchmark is. cell: number, of how many, its name; the others as in training."""
+    """Who is told how far the benchmark is.
 
-    cell: Callable[[int, int, str], None]
+    cell: number, of how many, its name, and the hours that one process has left, None where nothing tells yet; the
+    others as in training.
+    """
+
+    cell: Callable[[int, int, str, float | None], None]
     watch: Watch
     evaluated: Callable[[int, int], None]
 
 
-def benchmark(plan: Plan, data: DataSet, out: Path, progress: Progress) -> dict[str, Any]:
-    """Train and evaluate every cell that ``out`` lacks, then write the tables and the page; gives the summary."""
+def benchmark(
+    plan: Plan, data: DataSet, out: Path, progress: Progress, command: str, pictures: bool = True
+) -> dict[str, Any]:
+    """Train and judge every cell that ``out`` lacks, then write the tables and the page; gives the summary.
+
+    Several processes may work on one plan: a cell that another one holds is left to it, and the last one to finish
+    writes the tables. Errors: ``UserError`` as ``check``, and where another process still works on cells.
+    """
+    check(plan, data, out)
+    while work(plan, data, out, progress):
+        pass
+    if held := missing(plan, out):
+        raise UserError(
+            f"{len(held)} of {len(plan.cells)} cells are in the hands of other processes, the first is {held[0].name}",
+            hint="the last of them writes the tables; the same command goes on if one should stop",
+            exit_code=1,
+        )
+    return assemble(plan, data, out, command, pictures)
+
+
+def check(plan: Plan, data: DataSet, out: Path) -> None:
+    """Errors: ``UserError`` where the folds, or cells that stand in ``out``, are not those of the plan and the set."""
+    plan.check(data)
+    for cell in plan.cells:
+        folder = cell.folder(out)
+        if (folder / CONFIG).exists():
+            stands, wanted = (_compared(config) for config in (read_config(folder / CONFIG), cell.config))
+            if changed := [name for name, value in wanted.items() if stands[name] != value]:
+                raise UserError(
+                    f"{folder} was trained with other settings: {', '.join(changed)}",
+                    hint="give another --out, or its settings",
+                )
+        if (folder / FOLDS).exists() and folds.read(folder / FOLDS) != data.folds:
+            raise UserError(
+                f"{folder} was trained on other folds than those of {data.spec}", hint="give another --out, or that set"
+            )
+
+
+def _compared(config: Any) -> dict[str, Any]:
+    return {name: value for name, value in told_settings(config).items() if name not in ELSEWHERE}
+
+
+def missing(plan: Plan, out: Path) -> list[Cell]:
+    """The cells that are not judged yet."""
+    return [cell for cell in plan.cells if not (cell.folder(out) / CASES).exists()]
+
+
+def work(plan: Plan, data: DataSet, out: Path, progress: Progress) -> bool:
+    """Train and judge the first cell that is missing and that no other process holds; False where there is none.
+
+    The lock is the system's, on a file beside the cell: that of a process that died is free.
+    """
     cells = plan.cells
-    for number, config in enumerate(cells):
-        progress.cell(number + 1, len(cells), cell_name(config))
-        run_cell(config, data, cell_folder(out, config), progress)
-    return assemble(plan, data, out)
+    for cell in missing(plan, out):
+        folder = cell.folder(out)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f"{folder.name}.lock")
+        try:
+            with FileLock(lock, timeout=0):
+                progress.cell(cells.index(cell) + 1, len(cells), cell.name, hours_left(plan, out))
+                run_cell(cell, data, folder, progress)
+        except Timeout:
+            continue
+        lock.unlink(missing_ok=True)  # whoever opened it in between finds the cell judged
+        return True
+    return False
 
 
-def run_cell(config: Config, data: DataSet, folder: Path, progress: Progress, copies_allowed: bool = False) -> None:
-    """Train and evaluate one cell, unless its cases stand already. copies_allowed: as of ``judging.judge``."""
+def run_cell(cell: Cell, data: DataSet, folder: Path, progress: Progress, copies_allowed: bool = False) -> None:
+    """Train and judge one cell, unless its cases stand already. copies_allowed: as of ``judging.judge``."""
     if (folder / CASES).exists():
         return
-    train_run(config, data, folder, True, progress.watch)
-    candidate = of_run(folder)
+    train_run(cell.config, data, folder, True, progress.watch)
+    candidate = replace(of_run(folder), model=cell.arm)
     evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
     counts = [counted(candidate, evaluation)]
     write_tables(folder, evaluation.cases, counts, sum_up(evaluation.cases, counts))
 
 
-def assemble(plan: Plan, data: DataSet, out: Path) -> dict[str, Any]:
-    """Write ``cases.csv``, ``summary.json`` and ``report.html`` of cells that stand; gives the summary."""
+def hours_left(plan: Plan, out: Path) -> float | None:
+    """Hours of one process that the epochs still to be trained will take, by those that were; None before the first.
+
+    An epoch of an arm that has none yet counts as the mean of the others.
+    """
+    lines = {cell: _lines(cell.folder(out) / HISTORY) for cell in plan.cells}
+    seconds: dict[str, list[float]] = {}
+    for cell, history in lines.items():
+        seconds.setdefault(cell.arm, []).extend(line["seconds"] for line in history if "seconds" in line)
+    everything = [value for values in seconds.values() for value in values]
+    if not everything:
+        return None
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    left = ((cell, cell.config.epochs - len(lines[cell])) for cell in missing(plan, out))
+    return sum(epochs * mean(seconds[cell.arm] or everything) for cell, epochs in left) / 3600
+
+
+def assemble(plan: Plan, data: DataSet, out: Path, command: str, pictures: bool = True) -> dict[str, Any]:
+    """Write ``cases.csv``, ``summary.json`` and ``report.html`` of cells that stand; gives the summary.
+
+    The tables of the cells are enough; weights are looked at for pictures alone. pictures: whether the page shows
+    images of the data.
+    """
     cells = plan.cells
-    cases = [case for config in cells for case in read_cases(cell_folder(out, config) / CASES)]
+    cases = [case for cell in cells for case in read_cases(cell.folder(out) / CASES)]
     counts = _counts(cells, out)
-    summary = sum_up(cases, counts) | _circumstances(plan, data)
-    histories = _histories(cells, out)
-    for model, values in summary["models"].items():
-        config, *_ = of_model = [config for config in cells if config.model == model]
-        network = new_network(replace(config, encoder_weights="none"))  # cells may have come without their weights
-        values |= {"parameters": count_parameters(network), "multiply_adds": multiply_adds(network, config.size)}
-        values["train_seconds"] = train_seconds([histories[cell_name(config)] for config in of_model])
+    summary = sum_up(cases, counts) | _circumstances(plan, data, command)
+    histories = {cell.name: _lines(cell.folder(out) / HISTORY) for cell in cells}
+    for arm in plan.arms:
+        own = [cell for cell in cells if cell.arm == arm.name]
+        network = new_network(replace(arm.recipe, encoder_weights="none"))  # cells may have come without their weights
+        summary["models"][arm.name] |= {
+            "parameters": count_parameters(network),
+            "multiply_adds": multiply_adds(network, arm.recipe.size),
+            "train_seconds": train_seconds([histories[cell.name] for cell in own]),
+            "images_per_second": images_per_second([histories[cell.name] for cell in own]),
+            "machines": machines([_lines(cell.folder(out) / MACHINES) for cell in own]),
+        }
     folds.write(out / FOLDS, data.folds)
     write_tables(out, cases, counts, summary)
-    gallery = _gallery(plan, data, out, cases) if plan.pictures else []
+    gallery = _gallery(plan, data, out, cases) if pictures else []
     page.write(out / REPORT, summary, cases, histories, gallery)
     return summary
 
 
-def _counts(cells: Sequence[Config], out: Path) -> Counts:
-    """What the cells counted on the bands, of the models that have it of all their cells: earlier ones did not."""
-    tables = {config: cell_folder(out, config) / CALIBRATION for config in cells}
-    lacking = {config.model for config, table in tables.items() if not table.is_file()}
-    return [
-        entry for config, table in tables.items() if config.model not in lacking for entry in calibration.read(table)
-    ]
+def _counts(cells: Sequence[Cell], out: Path) -> Counts:
+    """What the cells counted on the bands, of the arms that have it of all their cells: earlier ones did not."""
+    tables = {cell: cell.folder(out) / CALIBRATION for cell in cells}
+    lacking = {cell.arm for cell, table in tables.items() if not table.is_file()}
+    return [entry for cell, table in tables.items() if cell.arm not in lacking for entry in calibration.read(table)]
 
 
 def train_seconds(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
@@ -111,49 +193,50 @@ def train_seconds(histories: Sequence[Sequence[Mapping[str, float]]]) -> float |
     return round(sum(line["seconds"] for line in lines) / len(histories), 1)
 
 
-def cell_name(config: Config) -> str:
-    """How a cell is called in messages and figures."""
-    return f"{config.model} fold {config.fold} seed {config.seed}"
+def images_per_second(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
+    """Images that were trained on in a second, over all epochs; None where a history is older than the clock in it."""
+    lines = [line for history in histories for line in history]
+    if not lines or any("images_per_second" not in line for line in lines):
+        return None
+    images = sum(line["images_per_second"] * line["seconds"] for line in lines)
+    return round(images / sum(line["seconds"] for line in lines), 2)
 
 
-def cell_folder(out: Path, config: Config) -> Path:
-    """Where a cell lies in the output folder."""
-    return out / CELLS / cell_name(config).replace(" ", "-")
+def machines(told: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Where the runs were trained, each machine once with how many of them it had a part in; empty where none tells."""
+    found: dict[tuple[Any, ...], int] = {}
+    for lines in told:
+        for line in {tuple((name, value) for name, value in line.items() if name != "from_epoch") for line in lines}:
+            found[line] = found.get(line, 0) + 1
+    return [{**dict(line), "runs": runs} for line, runs in found.items()]
 
 
-def _circumstances(plan: Plan, data: DataSet) -> dict[str, Any]:
-    used = [row for row in data.folds.rows if row.fold is not None]
-    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in used)
+def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
     return {
         "data": {
             "name": data.name,
             "images": len(data.samples),
-            "used": len(used),
+            "used": sum(row.fold is not None for row in data.folds.rows),
             "grouping": data.grouping,
             "citation": data.citation,
             "licence": data.licence,
             "frame": data.frame,
-            "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
+            "folds_sha256": folds.checksum(data.folds),
         },
-        "settings": {
-            name: value for name, value in told_settings(plan.recipe).items() if name not in ("model", "fold", "seed")
-        },
+        "settings": {name: value for name, value in plan.settings().items() if name != "model"},
+        "arms": plan.own_settings(),
         "folds": list(plan.folds),
         "seeds": list(plan.seeds),
         "versions": {"sonoseg": __version__, "python": platform.python_version()}
         | {name: metadata.version(name) for name in ("torch", "timm", "numpy", "scipy", "pillow")},
         "machine": processor(),
-        "command": plan.command,
+        "command": command,
     }
 
 
-def _histories(cells: Sequence[Config], out: Path) -> dict[str, list[dict[str, float]]]:
-    return {
-        cell_name(config): [
-            json.loads(line) for line in (cell_folder(out, config) / HISTORY).read_text(encoding="utf-8").splitlines()
-        ]
-        for config in cells
-    }
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of JSON in a file; none where it is not there."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def _gallery(plan: Plan, data: DataSet, out: Path, cases: Sequence[Case]) -> list[page.Shown]:
@@ -164,12 +247,12 @@ def _gallery(plan: Plan, data: DataSet, out: Path, cases: Sequence[Case]) -> lis
     samples = {sample.name: sample for sample in data.samples}
     named = {name for names in breakdown.pick(cases).values() for name in names}
     shown = []
-    for config in plan.cells:
-        if (cell_folder(out, config) / MODEL).exists():
-            predictor = checkpoint.load(cell_folder(out, config)).predictor()
+    for cell in plan.cells:
+        if (cell.folder(out) / MODEL).exists():
+            predictor = checkpoint.load(cell.folder(out)).predictor()
             for case in cases:
-                cell = (case["model"], case["fold"], case["seed"])
-                if case["image"] in named and cell == (config.model, config.fold, config.seed):
+                own = (case["model"], case["fold"], case["seed"])
+                if case["image"] in named and own == (cell.arm, cell.config.fold, cell.config.seed):
                     image, truth = samples[case["image"]].read()
                     shown.append(page.Shown(case, image.pixels, truth, predictor.predict(image).mask))
     return shown

@@ -18,7 +18,8 @@ from sonoseg.data.samples import DataSet
 from sonoseg.evaluation.cases import Case, plain, read_cases
 from sonoseg.evaluation.intervals import bootstrap_contrast, bootstrap_difference, bootstrap_mean
 from sonoseg.evaluation.judging import CASES
-from sonoseg.experiments.benchmark import Progress, cell_folder, cell_name, run_cell
+from sonoseg.experiments.benchmark import Progress, run_cell
+from sonoseg.experiments.plan import Cell
 from sonoseg.experiments.writing import figure, table
 from sonoseg.files import write_csv, write_json, write_text
 from sonoseg.learning.config import Config
@@ -40,9 +41,9 @@ class Plan:
     folds: tuple[int, ...]
 
     @property
-    def cells(self) -> list[Config]:
-        """A configuration for each fold."""
-        return [replace(self.recipe, fold=fold) for fold in self.folds]
+    def cells(self) -> list[Cell]:
+        """A cell for each fold."""
+        return [Cell(self.recipe.model, replace(self.recipe, fold=fold)) for fold in self.folds]
 
 
 def settings(plan: Plan) -> dict[str, Any]:
@@ -66,14 +67,14 @@ def random_folds(data: DataSet, seed: int) -> DataSet:
 def train_arm(arm: str, plan: Plan, data: DataSet, out: Path, progress: Progress) -> None:
     """Train and judge what the folder ``out / arm`` lacks; an arm needs nothing of the other one."""
     arranged = data if arm == GROUPED else random_folds(data, plan.recipe.seed)
-    for number, config in enumerate(plan.cells, 1):
-        progress.cell(number, len(plan.cells), f"{arm} folds, {cell_name(config)}")
-        run_cell(config, arranged, cell_folder(out / arm, config), progress, copies_allowed=arm == RANDOM)
+    for number, cell in enumerate(plan.cells, 1):
+        progress.cell(number, len(plan.cells), f"{arm} folds, {cell.name}", None)
+        run_cell(cell, arranged, cell.folder(out / arm), progress, copies_allowed=arm == RANDOM)
 
 
 def missing(plan: Plan, out: Path) -> list[str]:
     """The arms that are not finished."""
-    return [arm for arm in ARMS if not all((cell_folder(out / arm, config) / CASES).is_file() for config in plan.cells)]
+    return [arm for arm in ARMS if not all((cell.folder(out / arm) / CASES).is_file() for cell in plan.cells)]
 
 
 def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
@@ -94,7 +95,7 @@ def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
 
 
 def _cases(arm: str, plan: Plan, out: Path) -> dict[str, Case]:
-    tables = (read_cases(cell_folder(out / arm, config) / CASES) for config in plan.cells)
+    tables = (read_cases(cell.folder(out / arm) / CASES) for cell in plan.cells)
     return {case["image"]: case for cases in tables for case in cases}
 
 

@@ -1,6 +1,5 @@
 """A cross-validation and a network trained on everything -> the model file that is shipped, with its scores inside."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.evaluation import judging
 from sonoseg.evaluation.cases import Case, summarise
 from sonoseg.evaluation.judging import Candidate
-from sonoseg.experiments.benchmark import CELLS
+from sonoseg.experiments.plan import CELLS
 from sonoseg.files import write_csv
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.export import export
@@ -190,12 +190,11 @@ def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) ->
     def dice(key: str, value: Any) -> Any:
         return summarise([case for case in cases if case[key] == value])["models"][model]["lesion"]["dice"]
 
-    table = "".join(f"{row.image},{row.group},{row.fold}\n" for row in data.folds.rows if row.fold is not None)
     labels = sorted({case["label"] for case in cases if case["tp"] + case["fn"] > 0})
     return {
         "set": data.name,
         "folds": data.folds.count,
-        "folds_sha256": hashlib.sha256(table.encode()).hexdigest(),
+        "folds_sha256": folds.checksum(data.folds),
         **{key: found[key] for key in ("lesion", "normal", "detection")},
         "calibration_error": summary["calibration"][model]["ece"],
         "dice_of_most_certain": found["dice_of_most_certain"],

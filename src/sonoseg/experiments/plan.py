@@ -1,0 +1,164 @@
+"""What a benchmark compares: arms x folds x seeds. A plan is a file that a person writes, or is made of models."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sonoseg.data.folds import checksum
+from sonoseg.data.samples import DataSet
+from sonoseg.errors import UserError
+from sonoseg.learning.config import FIELDS, Config
+from sonoseg.learning.run import told_settings
+
+CELLS = "cells"
+
+KEYS = ("folds", "seeds", "folds_sha256", "recipe", "arms")
+OWN = ("fold", "seed")
+"""Settings that cells have and no arm."""
+
+ELSEWHERE = ("device", "devices", "precision")
+"""Settings that two cells of one arm may differ in: where they were computed."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A recipe under a name of its own, which its rows are called by."""
+
+    name: str
+    recipe: Config
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and what it is judged on: an arm, a fold and a seed."""
+
+    arm: str
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages and figures."""
+        return f"{self.arm} fold {self.config.fold} seed {self.config.seed}"
+
+    def folder(self, out: Path) -> Path:
+        """Where it lies in the output folder."""
+        return out / CELLS / self.name.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared: arms x folds x seeds, all of one set. folds_sha256: of the folds that are meant, or empty.
+
+    Errors: ``UserError`` for no arm, no fold, no seed, two of one name, and a name that is no name of a folder.
+    """
+
+    arms: tuple[Arm, ...]
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    folds_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        for what, values in (("arm", [arm.name for arm in self.arms]), ("fold", self.folds), ("seed", self.seeds)):
+            if not values or len(set(values)) < len(values):
+                found = ", ".join(map(str, values)) or "none"
+                raise UserError(f"the plan has as {what}s: {found}; one at least, and each once, is needed", _HOW)
+        for arm in self.arms:
+            if not arm.name or not all(
+                letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in arm.name
+            ):
+                raise UserError(
+                    f"an arm is called {arm.name!r}; letters, digits, - and _ make a name", hint='name = "unet"'
+                )
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Seeds outermost and arms innermost: a first table stands early."""
+        return [
+            Cell(arm.name, replace(arm.recipe, fold=fold, seed=seed))
+            for seed, fold, arm in product(self.seeds, self.folds, self.arms)
+        ]
+
+    @property
+    def data(self) -> str:
+        """The set's spec, that of every arm."""
+        return self.arms[0].recipe.data
+
+    def check(self, data: DataSet) -> None:
+        """Errors: ``UserError`` where the folds are not those of the set."""
+        if self.folds_sha256 and self.folds_sha256 != (found := checksum(data.folds)):
+            raise UserError(
+                f"the plan is for folds with the checksum {self.folds_sha256}; those of {data.spec} have {found}",
+                hint="give the set that the plan names, or make a plan for this one",
+            )
+        for fold in self.folds:
+            data.folds.test(fold)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that all arms share, without paths of this machine."""
+        first, *others = (told_settings(arm.recipe) for arm in self.arms)
+        shared = {name: value for name, value in first.items() if all(other[name] == value for other in others)}
+        return {name: value for name, value in shared.items() if name not in OWN}
+
+    def own_settings(self) -> dict[str, dict[str, Any]]:
+        """What each arm has of its own, by name."""
+        shared = {*self.settings(), *OWN}
+        told = {arm.name: told_settings(arm.recipe) for arm in self.arms}
+        return {name: {key: value for key, value in of.items() if key not in shared} for name, of in told.items()}
+
+
+def of_models(recipe: Config, models: Iterable[str], folds: Sequence[int], seeds: Sequence[int]) -> Plan:
+    """Compare models by one recipe; each arm is called by its model."""
+    return Plan(tuple(Arm(name, replace(recipe, model=name)) for name in models), tuple(folds), tuple(seeds))
+
+
+def read_plan(path: Path, given: Mapping[str, Any]) -> Plan:
+    """Read a plan, TOML: ``folds`` and ``seeds``, a table ``recipe``, and ``arms``, each a name and what it changes.
+
+    given: settings that stand above those of the file, for every arm, such as where the data lies here.
+    Errors: ``UserError`` for a file that cannot be read, unknown keys and settings, and as of ``Plan`` and ``Config``.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a plan ({error})", hint=_HOW) from error
+    _refuse_unknown(content, KEYS, path)
+    recipe, arms = content.get("recipe", {}), content.get("arms", [])
+    if not isinstance(recipe, dict) or not isinstance(arms, list) or not all(isinstance(arm, dict) for arm in arms):
+        raise UserError(f"{path}: recipe must be a table and arms a list of tables", hint=_HOW)
+    return Plan(
+        tuple(_arm(path, recipe, arm, given) for arm in arms),
+        _numbers(path, content, "folds"),
+        _numbers(path, content, "seeds"),
+        str(content.get("folds_sha256", "")),
+    )
+
+
+def _arm(path: Path, recipe: Mapping[str, Any], arm: Mapping[str, Any], given: Mapping[str, Any]) -> Arm:
+    settings = [name for name in FIELDS if name not in OWN]
+    for table, allowed in ((recipe, settings), (arm, ["name", *settings])):
+        _refuse_unknown(table, allowed, path)
+    if "data" in arm:
+        raise UserError(f"{path}: an arm names its own data; all arms are judged on one set", hint="move it to recipe")
+    values = {**recipe, **{key: value for key, value in arm.items() if key != "name"}, **given}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    if "data" not in values:
+        raise UserError(f"{path} names no data", hint='write data = "busi:PATH" under [recipe], or give --data')
+    return Arm(str(arm.get("name", "")), Config(**values))
+
+
+def _refuse_unknown(table: Mapping[str, Any], allowed: Iterable[str], path: Path) -> None:
+    if unknown := sorted(table.keys() - set(allowed)):
+        raise UserError(f"{path} has {', '.join(unknown)}; {', '.join(allowed)} are known", hint="correct the plan")
+
+
+def _numbers(path: Path, content: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    values = content.get(name)
+    if not isinstance(values, list) or not all(type(value) is int and value >= 0 for value in values):
+        raise UserError(f"{path}: {name} is {values!r}; a list of numbers from 0 is needed", hint=f"{name} = [0, 1]")
+    return tuple(values)
+
+
+_HOW = "plans/four-unets.toml is one that works"

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import pytest
+
+from sonoseg.data.folds import checksum
+from sonoseg.data.sets.sources import open_set
+from sonoseg.errors import UserError
+from sonoseg.experiments.plan import Arm, Plan, of_models, read_plan
+from sonoseg.learning.config import Config
+
+TEXT = """
+folds = [0, 2]
+seeds = [0, 1]
+
+[recipe]
+data = "phantom:20"
+size = 32
+width = 4
+
+[[arms]]
+name = "plain"
+
+[[arms]]
+name = "recurrent"
+model = "recurrent-unet"
+also = ["phantom:40"]
+"""
+
+
+def written(folder: Path, text: str = TEXT) -> Path:
+    (folder / "plan.toml").write_text(text, encoding="utf-8")
+    return folder / "plan.toml"
+
+
+def test_an_arm_is_a_name_and_what_it_changes_of_one_recipe(tmp_path: Path) -> None:
+    plan = read_plan(written(tmp_path), {})
+    recipe = Config("phantom:20", size=32, width=4)
+    assert plan.arms[0] == Arm("plain", recipe)
+    assert plan.arms[1].recipe == Config("phantom:20", "recurrent-unet", size=32, width=4, also=("phantom:40",))
+    assert [cell.name for cell in plan.cells[:3]] == [
+        "plain fold 0 seed 0", "recurrent fold 0 seed 0", "plain fold 2 seed 0"
+    ]  # fmt: skip
+    assert len({cell.folder(tmp_path) for cell in plan.cells}) == 8
+    assert all((cell.config.fold, cell.config.seed) == tuple(map(int, cell.name.split()[2::2])) for cell in plan.cells)
+
+
+def test_what_is_given_beside_the_file_stands_above_it(tmp_path: Path) -> None:
+    plan = read_plan(written(tmp_path), {"data": "phantom:24", "device": "cpu"})
+    assert {(arm.recipe.data, arm.recipe.device) for arm in plan.arms} == {("phantom:24", "cpu")}
+
+
+def test_models_by_one_recipe_are_a_plan() -> None:
+    plan = of_models(Config("phantom:20"), ("unet", "attention-unet"), (0,), (0,))
+    assert [(cell.arm, cell.config.model) for cell in plan.cells] == [
+        ("unet", "unet"), ("attention-unet", "attention-unet")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("folds =", "fold =", "has fold; folds, seeds"),
+        ("size = 32", "sice = 32", "has sice;"),
+        ("size = 32", "seed = 3", "has seed;"),
+        ('model = "recurrent-unet"', 'modle = "unet"', "has modle; name, data"),
+        ('name = "recurrent"', 'name = "plain"', "has as arms: plain, plain"),
+        ('name = "plain"', 'name = "a/b"', "called 'a/b'"),
+        ('name = "plain"', "", "called ''"),
+        ("[0, 2]", "[0, 0]", "has as folds: 0, 0"),
+        ("[0, 2]", "[]", "has as folds: none"),
+        ("[0, 2]", '"all"', "folds is 'all'"),
+        ("[0, 1]", "[-1]", r"seeds is \[-1\]"),
+        ('data = "phantom:20"', "", "names no data"),
+        ("size = 32", "size = 3", "size is 3"),
+        ('also = ["phantom:40"]', 'data = "phantom:40"', "an arm names its own data"),
+        ("[[arms]]", "[[arms", "cannot be read as a plan"),
+    ],
+)
+def test_a_plan_that_means_nothing_is_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in TEXT
+    with pytest.raises(UserError, match=said):
+        read_plan(written(tmp_path, TEXT.replace(old, new)), {})
+
+
+def test_a_plan_without_arms_or_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has as arms: none"):
+        read_plan(written(tmp_path, TEXT[: TEXT.index("[[arms]]")]), {})
+    with pytest.raises(UserError, match="cannot be read as a plan"):
+        read_plan(tmp_path / "nowhere.toml", {})
+
+
+def test_folds_of_another_set_are_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    plan = read_plan(written(tmp_path, f'folds_sha256 = "{checksum(data.folds)}"\n{TEXT}'), {})
+    plan.check(data)
+    with pytest.raises(UserError, match="the plan is for folds with the checksum"):
+        plan.check(open_set("phantom:40"))
+    with pytest.raises(UserError, match="fold 7 does not exist"):
+        Plan(plan.arms, (7,), (0,)).check(data)
+
+
+def test_settings_that_arms_share_and_those_that_they_do_not(tmp_path: Path) -> None:
+    plan = read_plan(written(tmp_path), {})
+    assert plan.settings()["width"] == 4
+    assert plan.own_settings() == {
+        "plain": {"model": "unet", "also": ""}, "recurrent": {"model": "recurrent-unet", "also": "phantom"}
+    }  # fmt: skip
+    assert not {"model", "also", "fold", "seed", "data"} & plan.settings().keys()
