@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sonoseg.data.folds import checksum
+from sonoseg.data.folds import checksum, shipped
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.experiments.plan import Arm, Plan, of_models, read_plan
@@ -106,3 +106,13 @@ def test_settings_that_arms_share_and_those_that_they_do_not(tmp_path: Path) -> 
         "plain": {"model": "unet", "also": ""}, "recurrent": {"model": "recurrent-unet", "also": "phantom"}
     }  # fmt: skip
     assert not {"model", "also", "fold", "seed", "data"} & plan.settings().keys()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "plans").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_plans_that_come_along_are_for_the_shipped_folds(path: Path) -> None:
+    plan = read_plan(path, {})
+    assert plan.data == "busi:data/BUSI"
+    assert plan.folds_sha256 == checksum(shipped("busi"))
+    assert set(plan.folds) <= set(range(shipped("busi").count))
