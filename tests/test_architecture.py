@@ -64,7 +64,7 @@ def test_help_needs_no_torch_and_a_missing_extra_is_a_sentence() -> None:
     assert "benchmark" in done.stdout
     done = python("import sys; sys.argv = ['sonoseg', 'models']; from sonoseg.cli import main; main()")
     assert done.returncode == 2
-    assert "pip install 'sonoseg[train]'" in done.stderr
+    assert 'pip install "sonoseg[train]"' in done.stderr
 
 
 def test_the_core_predicts_without_scipy(tmp_path: Path) -> None:
@@ -83,4 +83,4 @@ def test_the_core_predicts_without_scipy(tmp_path: Path) -> None:
     command = ["sonoseg", "data", "folds", "phantom"]
     done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
     assert done.returncode == 2
-    assert "pip install 'sonoseg[data]'" in done.stderr
+    assert 'pip install "sonoseg[data]"' in done.stderr

@@ -4,13 +4,13 @@ Proxies are those that urllib knows: the system's, or ``https_proxy`` and its ki
 """
 
 import http.client
-import os
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
+
+from platformdirs import user_cache_path
 
 from sonoseg.errors import UserError
 from sonoseg.files import Received, checksum
@@ -22,11 +22,7 @@ _AGAIN = "try again: it goes on where it broke off; behind a proxy, set https_pr
 
 def cache_folder() -> Path:
     """Where downloads are kept: the user's own cache of this system."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sonoseg" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/sonoseg"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sonoseg"
+    return user_cache_path("sonoseg", appauthor=False)
 
 
 def fetch(url: str, sha256: str, target: Path, progress: Received | None = None) -> Path:

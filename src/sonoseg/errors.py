@@ -1,4 +1,6 @@
-"""The one error that a user is meant to read."""
+"""The one error that a user is meant to read, and the sentence for an extra that is not installed."""
+
+from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -12,3 +14,12 @@ class UserError(Exception):
         super().__init__(message)
         self.hint = hint
         self.exit_code = exit_code
+
+
+def need(extra: str, *modules: str, by: str = "this") -> None:
+    """Ask for what an extra brings, before it is imported. Errors: ``UserError`` naming what is missing."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"{by} needs {', '.join(missing)}, which is not installed", hint=f'pip install "sonoseg[{extra}]"'
+        )

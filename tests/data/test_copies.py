@@ -1,12 +1,11 @@
-from itertools import combinations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scans import Pixels, brightened, copied, cropped, marked, resized, saved_as_jpeg, scan
-from sonoseg.data.copies import COPY_SCORE, NEIGHBOUR_SCORE, Pair, find_pairs, group, natural_key, register, warp_mask
+from sonoseg.data.copies import Pair, find_pairs, group, natural_key
+from sonoseg.data.registration import COPY_SCORE, NEIGHBOUR_SCORE
 
 NAMES = [f"benign ({number})" for number in range(8)]
 
@@ -84,35 +83,6 @@ def test_progress_rises_to_its_end_whether_the_number_is_known_or_not() -> None:
 def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         find_pairs([("a", scan(0)), ("a", scan(1))])
-
-
-def test_registration_recovers_crop_and_size() -> None:
-    first = scan(7, 300, 360)
-    second = resized(first[30:290, 40:350], 1.5)
-    found = register(first, second)
-    assert found.score > 0.9
-    for factor, size, start in zip(found.scale, second.shape, (30, 40), strict=True):
-        assert factor == pytest.approx(1 / 1.5, rel=0.01)
-        assert factor * size == pytest.approx(size / 1.5, abs=2.5)
-        assert start == pytest.approx(found.shift[start == 40], abs=1.5)
-
-
-def test_a_mask_is_carried_to_where_it_belongs() -> None:
-    first = scan(8, 300, 360)
-    rows, columns = np.mgrid[:300, :360]
-    lesion = (rows - 150) ** 2 + (columns - 200) ** 2 < 60**2
-    second = resized(first[30:290, 40:350], 1.5)
-    mask = resized(np.where(lesion, np.uint8(255), np.uint8(0))[30:290, 40:350], 1.5) > 127
-    carried, covered = warp_mask(mask, register(first, second), (300, 360))
-    assert carried.shape == covered.shape == (300, 360)
-    assert carried.dtype == covered.dtype == np.bool_
-    assert 2 * np.count_nonzero(carried & lesion) > 0.97 * (carried.sum() + lesion.sum())
-    assert abs(np.count_nonzero(covered) - 260 * 310) < 0.02 * 260 * 310
-    assert not (carried & ~covered).any()
-
-
-def test_two_scans_do_not_register() -> None:
-    assert max(register(scan(a), scan(b)).score for a, b in combinations(range(20, 25), 2)) < NEIGHBOUR_SCORE
 
 
 def test_groups_are_closed_and_named_by_their_first_member() -> None:

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, Config, configure
 from sonoseg.learning.settings import Field
 
@@ -105,15 +104,6 @@ def stoppable(hint: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise UserError("stopped; what was finished is kept", hint, exit_code=130) from error
-
-
-def need(extra: str, *modules: str) -> None:
-    """Refuse a command whose extra is not installed. Errors: ``UserError`` naming what is missing."""
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"this needs {', '.join(missing)}, which is not installed", hint=f"pip install 'sonoseg[{extra}]'"
-        )
 
 
 def need_data() -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, need, need_training, progress
+from sonoseg.cli.options import Data, need_training, progress
+from sonoseg.errors import need
 
 
 def export(

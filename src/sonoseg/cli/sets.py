@@ -109,8 +109,7 @@ def convert(
     """Write a set in the layout of nnU-Net or COCO, its folds with it; --data nnunet:PATH and coco:FILE read them."""
     need_data()
     from sonoseg.cli.progress import Bar
-    from sonoseg.data.formats.convert import WRITERS
-    from sonoseg.data.sets.sources import open_set
+    from sonoseg.data.sets.sources import WRITERS, open_set
 
     if to not in WRITERS:
         raise UserError(f"--to is {to!r}; {', '.join(WRITERS)} are allowed", hint="--to nnunet")

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.cli.options import (
-    Data,
-    Typed,
-    command_line,
-    need,
-    need_training,
-    numbers,
-    progress,
-    stoppable,
-    takes_recipe,
-)
-from sonoseg.errors import UserError
+from sonoseg.cli.options import Data, Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, MODELS, Config
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.data.agreement import agreement
-from sonoseg.data.copies import Small, find_pairs, group, natural_key, small
+from sonoseg.data.copies import find_pairs, group, natural_key
 from sonoseg.data.marks import marks
+from sonoseg.data.registration import Small, agreement, small
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
 from sonoseg.images.masks import extent

@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.data.copies import COPY_SCORE, NEIGHBOUR_SCORE, find_pairs, group, natural_key
+from sonoseg.data.copies import find_pairs, group, natural_key
+from sonoseg.data.registration import COPY_SCORE, NEIGHBOUR_SCORE
 from sonoseg.errors import UserError
 from sonoseg.files import write_csv
 

@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from sonoseg.data.agreement import agreement
+from sonoseg.data.registration import agreement
 from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import plain

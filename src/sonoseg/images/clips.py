@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, need
 from sonoseg.images.pictures import MAX_PIXELS, Image, Item
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg")
@@ -105,8 +105,7 @@ def _frames(container: Any, stream: Any, source: str) -> Iterator[Item]:
 
 
 def _av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise UserError("clips need PyAV, which is not installed", hint='pip install "sonoseg[video]"') from error
+    need("video", "av", by="a clip")
+    import av
+
     return av

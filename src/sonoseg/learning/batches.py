@@ -1,6 +1,8 @@
 """Images decoded once, kept as bytes in the network's frame, and handed out in batches."""
 
+import ctypes
 import os
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ from torch import Generator, Tensor
 from sonoseg.data.samples import Sample, digest_of
 from sonoseg.learning.augment import augment, draw
 from sonoseg.prediction.letterbox import Letterbox
+
+# glibc's numbers of the settings (malloc.h) and what they are set to.
+_NEVER_MAP = (-4, 0)
+_NEVER_TRIM = (-1, 2**31 - 1)
+_GROW_BY = (-2, 256 * 2**20)
 
 
 @dataclass(frozen=True)
@@ -96,3 +103,16 @@ def training_batches(
 def steps_per_epoch(count: int, batch: int) -> int:
     """Number of batches in an epoch of ``count`` images."""
     return -(-count // batch)
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc's malloc to keep what is freed for the rest of the process; gives whether there was one to tell.
+
+    A training step asks for the same large arrays again and again. Otherwise every activation above 32 MiB is mapped
+    anew, and the kernel clears its pages at each step.
+    See ``benchmarks/training.py`` for what it brings, and mallopt(3) for the settings.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    library = ctypes.CDLL(None)
+    return all(library.mallopt(setting, value) for setting, value in (_NEVER_MAP, _NEVER_TRIM, _GROW_BY))

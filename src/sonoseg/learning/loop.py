@@ -18,10 +18,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
 from sonoseg.learning import checkpoint
-from sonoseg.learning.batches import Packed, Share, steps_per_epoch, training_batches
+from sonoseg.learning.batches import Packed, Share, keep_freed_memory, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
 from sonoseg.learning.losses import LOSSES, lesion_dice
-from sonoseg.learning.memory import keep_freed_memory
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.encoders import TimmEncoder
 from sonoseg.learning.networks.unet import UNet

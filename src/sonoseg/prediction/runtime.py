@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, need
 
 Floats = NDArray[np.float32]
 
@@ -105,16 +105,13 @@ def start(
     """
     if backend not in BACKENDS:
         raise UserError(f"the backend {backend!r} is not known; there are {', '.join(BACKENDS)}", hint="leave it out")
+    if backend == "openvino":
+        need("openvino", "openvino", by=f"the backend {backend!r}")
     share = threads or max(1, (os.cpu_count() or 1) // parallel)
     try:
         return BACKENDS[backend](content, share, parallel, precision)
     except UserError:
         raise
-    except ImportError as error:
-        raise UserError(
-            f"the backend {backend!r} is not installed ({error})",
-            hint=f'pip install "sonoseg[{backend}]", or leave the backend out',
-        ) from error
     except Exception as error:  # each backend has errors of its own
         reason = " ".join(str(error).split())[:300]
         raise UserError(

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonoseg.data.sets.sources import PHANTOMS, SOURCES, open_set
+from small_set import assert_same, small_set
+from sonoseg.data.sets.sources import PHANTOMS, SOURCES, WRITERS, open_set
 from sonoseg.errors import UserError
 
 
@@ -48,3 +49,20 @@ def test_a_place_is_needed_and_must_be_there(name, tmp_path):
 def test_the_page_on_data_names_every_source():
     page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
     assert not [name for name in SOURCES if f"| `{name}` |" not in page]
+
+
+OPENED = {"nnunet": "", "coco": "/annotations.json"}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_set_comes_back_from_every_layout_as_it_went(tmp_path, name):
+    WRITERS[name](small_set(), tmp_path / "Dataset502_x", None)
+    data = open_set(f"{name}:{tmp_path}/Dataset502_x{OPENED[name]}")
+    assert_same(small_set(), data)
+    assert data.spec.startswith(f"{name}:")
+
+
+def test_a_set_goes_from_one_layout_to_the_other(tmp_path):
+    WRITERS["coco"](small_set(), tmp_path / "coco", None)
+    WRITERS["nnunet"](open_set(f"coco:{tmp_path}/coco/annotations.json"), tmp_path / "Dataset503_y", None)
+    assert_same(small_set(), open_set(f"nnunet:{tmp_path}/Dataset503_y"))

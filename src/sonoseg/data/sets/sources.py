@@ -1,12 +1,17 @@
-"""The sets by name, and how a user names one: ``busi:PATH``, ``folder:PATH``, ``phantom``, ``phantom:COUNT``."""
+"""The sets by name, and how a user names one: ``busi:PATH``, ``folder:PATH``, ``phantom``, ``phantom:COUNT``.
+
+And where a set can be taken: the layouts of other programs.
+"""
 
 import difflib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from sonoseg.data.folds import from_groups
-from sonoseg.data.formats.coco import open_coco
-from sonoseg.data.formats.nnunet import open_nnunet
+from sonoseg.data.formats.coco import open_coco, to_coco
+from sonoseg.data.formats.exchange import Progress
+from sonoseg.data.formats.nnunet import open_nnunet, to_nnunet
 from sonoseg.data.formats.packed import open_packed
 from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.data.sets import phantom
@@ -65,4 +70,9 @@ SOURCES: dict[str, Callable[[str], DataSet]] = {
     "coco": open_coco,
     "packed": open_packed,
     "phantom": open_phantoms,
+}
+
+WRITERS: dict[str, Callable[[DataSet, Path, Progress | None], None]] = {
+    "nnunet": to_nnunet,
+    "coco": to_coco,
 }

@@ -1,8 +1,10 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from scans import brightened, cropped, resized, scan
-from sonoseg.data.agreement import agreement
+from sonoseg.data.registration import NEIGHBOUR_SCORE, agreement, register, warp_mask
 
 IMAGE = scan(3, 300, 360)
 ROWS, COLUMNS = np.mgrid[:300, :360]
@@ -48,3 +50,32 @@ def test_other_scans_have_no_agreement() -> None:
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot belong"):
         agreement(IMAGE, disc()[1:], IMAGE, disc())
+
+
+def test_registration_recovers_crop_and_size() -> None:
+    first = scan(7, 300, 360)
+    second = resized(first[30:290, 40:350], 1.5)
+    found = register(first, second)
+    assert found.score > 0.9
+    for factor, size, start in zip(found.scale, second.shape, (30, 40), strict=True):
+        assert factor == pytest.approx(1 / 1.5, rel=0.01)
+        assert factor * size == pytest.approx(size / 1.5, abs=2.5)
+        assert start == pytest.approx(found.shift[start == 40], abs=1.5)
+
+
+def test_a_mask_is_carried_to_where_it_belongs() -> None:
+    first = scan(8, 300, 360)
+    rows, columns = np.mgrid[:300, :360]
+    lesion = (rows - 150) ** 2 + (columns - 200) ** 2 < 60**2
+    second = resized(first[30:290, 40:350], 1.5)
+    mask = resized(np.where(lesion, np.uint8(255), np.uint8(0))[30:290, 40:350], 1.5) > 127
+    carried, covered = warp_mask(mask, register(first, second), (300, 360))
+    assert carried.shape == covered.shape == (300, 360)
+    assert carried.dtype == covered.dtype == np.bool_
+    assert 2 * np.count_nonzero(carried & lesion) > 0.97 * (carried.sum() + lesion.sum())
+    assert abs(np.count_nonzero(covered) - 260 * 310) < 0.02 * 260 * 310
+    assert not (carried & ~covered).any()
+
+
+def test_two_scans_do_not_register() -> None:
+    assert max(register(scan(a), scan(b)).score for a, b in combinations(range(20, 25), 2)) < NEIGHBOUR_SCORE

@@ -1,0 +1,18 @@
+import sys
+
+import pytest
+
+from sonoseg.errors import UserError, need
+
+
+def test_an_error_says_what_and_what_to_type() -> None:
+    error = UserError("nothing was found", "look again")
+    assert (str(error), error.hint, error.exit_code) == ("nothing was found", "look again", 2)
+
+
+def test_a_missing_extra_is_one_sentence_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("data", "json")
+    monkeypatch.setitem(sys.modules, "missing_one", None)
+    with pytest.raises(UserError, match="a clip needs missing_one, missing_two, which is not installed") as caught:
+        need("video", "json", "missing_one", "missing_two", by="a clip")
+    assert caught.value.hint == 'pip install "sonoseg[video]"'
