@@ -6,6 +6,8 @@ import PIL.Image
 import pytest
 
 from commands import TINY, fails, pictures, sonoseg
+from sonoseg.data.sets.sources import open_set
+from sonoseg.evaluation.cases import read_cases
 from sonoseg.learning.config import configure, read_config
 
 
@@ -14,8 +16,8 @@ def test_train_evaluate_and_refuse(
 ) -> None:
     run = str(tmp_path / "run")
     assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--out", run) == 0
-    assert f"sonoseg evaluate {run} --data phantom:20" in capsys.readouterr().out
-    assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0
+    assert f"next: sonoseg evaluate {run}\n" in capsys.readouterr().out
+    assert sonoseg(monkeypatch, "evaluate", run) == 0
     assert "nothing drawn" in capsys.readouterr().out
     assert (tmp_path / "run" / "cases.csv").exists()
     before = (tmp_path / "run" / "cases.csv").read_bytes()
@@ -85,6 +87,32 @@ def test_a_damaged_checkpoint_is_refused(
 ) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
     assert "config.toml" in fails(monkeypatch, capsys, "evaluate", str(tmp_path), "--data", "phantom")
+
+
+def test_nothing_is_trained_or_judged_on_phantoms_that_were_not_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["train"], ["benchmark"], ["measure", "leakage"]):
+        assert "hint: --data busi:PATH" in fails(monkeypatch, capsys, *command)
+    assert "hint: name them: --data busi:PATH" in fails(monkeypatch, capsys, "evaluate", "default")
+    assert "hint: name them: --data busi:PATH" in fails(monkeypatch, capsys, "evaluate", str(tmp_path))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_is_judged_on_its_own_set_by_the_fold_that_it_held_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pictures(tmp_path / "mine")
+    own, run = f"folder:{tmp_path / 'mine'}", tmp_path / "run"
+    assert sonoseg(monkeypatch, "train", "--data", own, *TINY, "--fold", "1", "--out", str(run)) == 0
+    assert sonoseg(monkeypatch, "evaluate", str(run)) == 0
+    judged = {case["image"] for case in read_cases(run / "cases.csv")}
+    assert judged == set(open_set(own).folds.test(1))
+    (tmp_path / "mine").rename(tmp_path / "moved")
+    capsys.readouterr()
+    assert "mine" in fails(monkeypatch, capsys, "evaluate", str(run))
+    assert sonoseg(monkeypatch, "evaluate", str(run), "--data", f"folder:{tmp_path / 'moved'}") == 0
 
 
 def test_a_run_can_be_given_back_as_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoseg.cli.options import Data, Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
 from sonoseg.errors import UserError, need
-from sonoseg.learning.config import FIELDS, MODELS, Config
+from sonoseg.learning.config import CONFIG, FIELDS, MODELS, Config, read_config
 
 if TYPE_CHECKING:
     from sonoseg.evaluation.cases import Case
@@ -88,7 +88,7 @@ def train(
     with stoppable("the same command with --resume goes on from there"):
         written = train_run(recipe, open_set(recipe.data), out, resume, progress().watch, tensorboard)
     typer.echo(f"model: {written}")
-    typer.echo(f"next: sonoseg evaluate {out} --data {recipe.data}")
+    typer.echo(f"next: sonoseg evaluate {out}")
 
 
 def evaluate(
@@ -98,7 +98,9 @@ def evaluate(
             help="A run's folder, or a benchmark's for another set; or a model: default, FILE.onnx, URL#sha256=..."
         ),
     ],
-    data: Data,
+    data: Annotated[
+        str | None, typer.Option(help="The images to judge on; the run's own set if left out.", metavar="NAME:WHERE")
+    ] = None,
     home: Annotated[
         Path | None,
         typer.Option(help="Table of the figures at home, or its folder; the run's own if left out."),
@@ -110,14 +112,19 @@ def evaluate(
 ) -> None:
     """Measure a run or a model: on the fold that it held out, or on all of another set, with the drop from home."""
     need_training()
+    from sonoseg.prediction.modelfile import resolve, shipped
+
+    where = Path(run)
+    is_model = run in shipped() or not where.is_dir()  # ./default is a folder
+    if is_model:
+        resolve(run)  # a name that is nothing is told before the long imports
+    data = data or _own_set(where)
     from sonoseg.data.sets.sources import open_set
     from sonoseg.evaluation import judging
     from sonoseg.learning.run import of_run, runs_in
-    from sonoseg.prediction.modelfile import shipped
 
     opened = open_set(data)
-    where = Path(run)
-    runs = runs_in(where) if where.is_dir() and run not in shipped() else []  # ./default is a folder
+    runs = [] if is_model else runs_in(where)
     candidates = [of_run(folder) for folder in runs] or [judging.of_model(run)]
     abroad = not all(judging.at_home(candidate, opened) for candidate in candidates)
     if not abroad and len(runs) > 1:
@@ -139,6 +146,16 @@ def evaluate(
     judging.write_tables(folder, cases, counts, summary)
     _table(summary)
     typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
+
+
+def _own_set(where: Path) -> str:
+    """How a run, or the first of a benchmark, named its data. Errors: ``UserError`` where nothing tells it."""
+    for folder in (where, *sorted((where / "cells").glob("*"))):
+        if (folder / CONFIG).is_file():
+            return read_config(folder / CONFIG).data
+    raise UserError(
+        f"{where} has no {CONFIG} that tells the images to judge on", hint="name them: --data busi:PATH, or folder:PATH"
+    )
 
 
 def _abroad(cases: "list[Case]", trained: str, judged: str, where: Path, wanted: bool) -> dict[str, Any]:

@@ -36,6 +36,20 @@ def test_an_unknown_name_has_a_nearest_one():
     assert "bus-bra:PATH" in caught.value.hint
 
 
+@pytest.mark.parametrize(("folder", "hint"), [("BUSI", "--data busi:"), ("scans", "--data folder:")])
+def test_a_folder_alone_is_answered_with_what_it_may_be(folder, hint, tmp_path):
+    (tmp_path / folder).mkdir()
+    with pytest.raises(UserError) as caught:
+        open_set(str(tmp_path / folder))
+    assert caught.value.hint.endswith(hint + str(tmp_path / folder))
+
+
+def test_a_word_like_none_of_them_is_answered_with_ones_own_images():
+    with pytest.raises(UserError) as caught:
+        open_set("zzz")
+    assert "folder:PATH" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "phantom"])
 def test_a_place_is_needed_and_must_be_there(name, tmp_path):
     with pytest.raises(UserError, match=f"{name} alone does not say where"):

@@ -31,11 +31,23 @@ def open_set(spec: str) -> DataSet:
     """Open the set that ``NAME:WHERE`` names. Errors: ``UserError`` for an unknown name, and those of the source."""
     name, _, where = spec.partition(":")
     if name not in SOURCES:
-        nearest = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.0)[0]
-        raise UserError(f"no set is called {name!r}; there are {', '.join(SOURCES)}", hint=f"--data {nearest}:PATH")
+        raise UserError(f"no set is called {name!r}; there are {', '.join(SOURCES)}", hint=_meant(spec))
     if not where and name != "phantom":
         raise UserError(f"{name} alone does not say where the images are", hint=f"--data {name}:PATH")
     return SOURCES[name](where)
+
+
+def _meant(spec: str) -> str:
+    """What to type in place of a spec whose name is not known."""
+    if Path(spec).exists():
+        near = difflib.get_close_matches(Path(spec).name.lower(), SOURCES, n=1)
+        return f"say what the folder holds: --data {near[0] if near else 'folder'}:{spec}"
+    near = difflib.get_close_matches(spec.partition(":")[0].lower(), SOURCES, n=1)
+    return (
+        f"--data {near[0]}:PATH"
+        if near
+        else "--data folder:PATH for images and masks of your own; see sonoseg data list"
+    )
 
 
 def open_phantoms(count: str) -> DataSet:
