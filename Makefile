@@ -1,29 +1,58 @@
-# make demo: set up, train and compare the four U-Nets on built-in phantoms, print the table, write demo/report.html
-# make test: set up and pass the tests; make check: style, types and imports alone
-
 PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
+EXTRAS := train,tensorboard,export,video,openvino,dicom
+PIP := -m pip install --quiet --disable-pip-version-check
+RESOLVE := uv pip compile pyproject.toml --quiet --all-extras --group dev --no-annotate --no-header
 
-.PHONY: demo test check clean
+.PHONY: help demo test check dist constraints lowest peers clean
 
-demo: $(ENV)/installed
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(ENV)/installed  ## set up, train and compare the four U-Nets on built-in phantoms, print the table, write demo/report.html
 	$(BIN)/sonoseg benchmark --data phantom:160 --folds 0 --size 64 --width 8 --steps 1 --epochs 25 --out demo
 
-test: check
+test: check  ## set up and pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(ENV)/installed
+check: $(ENV)/installed  ## style, types and imports alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(ENV)/installed: pyproject.toml
+dist: $(ENV)/installed  ## build wheel and sdist into dist/, and look whether an index would take them
+	rm -rf dist
+	$(BIN)/python $(PIP) build twine check-wheel-contents
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	test $$(wc -c < $$(ls dist/*.whl)) -lt 15000000
+
+constraints: $(ENV)/installed  ## write today's newest versions to constraints.txt; pass the tests with them, then commit it
+	$(BIN)/python $(PIP) uv
+	$(BIN)/$(RESOLVE) --universal --upgrade --python-version 3.11 --output-file constraints.txt
+
+lowest: $(ENV)/installed  ## pass the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	$(BIN)/python $(PIP) uv
+	mkdir -p build
+	$(BIN)/$(RESOLVE) --resolution lowest-direct --output-file build/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python $(PIP) --requirement build/lowest.txt
+	.venv-lowest/bin/python $(PIP) --no-deps --editable .
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -n 2 --dist loadfile
+
+peers:  ## an environment of its own, .venv-peers, with what benchmarks/ compares with: it wants an older timm
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) --upgrade "pip>=25.1"
+	.venv-peers/bin/python $(PIP) --editable ".[train,openvino]" --group peers
+
+$(ENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sonoseg needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
 	$(PYTHON) -m venv $(ENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[train,tensorboard,export,video,openvino,dicom]" --group dev
+	$(BIN)/python $(PIP) --upgrade "pip>=25.1"
+	$(BIN)/python $(PIP) --editable ".[$(EXTRAS)]" --group dev --constraint constraints.txt
 	touch $@
 
-clean:
-	rm -rf $(ENV) demo build dist .mypy_cache .ruff_cache .pytest_cache
+clean:  ## remove what these commands made
+	rm -rf $(ENV) .venv-lowest .venv-peers demo build dist .mypy_cache .ruff_cache .pytest_cache
