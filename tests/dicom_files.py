@@ -1,6 +1,10 @@
 """DICOM files made in a test: ultrasound of a dark ellipse, in any colour model, transfer syntax and kind of region."""
 
 import io
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +15,17 @@ import gdcm
 import jpeg_ls
 import numpy as np
 import PIL.Image
+import pytest
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders import RLELosslessEncoder
 
-from sonoseg.images import clips
+from sonoseg.delivery.dicom.origin import Origin, origin
+from sonoseg.images import clips, reading
+from sonoseg.images.dicom.objects import opened
+from sonoseg.prediction.predictor import Model, Prediction, Predictor
 
 US, US_MULTI = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"
 MPEG4 = uid.MPEG4HP41
@@ -112,7 +120,7 @@ def dataset(scan: Scan, shown: Pixels) -> Dataset:
     data.SOPClassUID, data.SOPInstanceUID = US_MULTI if multi else US, uid.generate_uid()
     data.StudyInstanceUID, data.SeriesInstanceUID = uid.generate_uid(), uid.generate_uid()
     data.PatientName, data.PatientID, data.Modality = PATIENT, "4711", "US"
-    data.StudyDate, data.StudyTime, data.AccessionNumber = "20261124", "120000", "A-17"
+    data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = "20261124", "120000", "S1", "A-17"
     data.SeriesNumber, data.InstanceNumber, data.ImageType = 1, 1, ["ORIGINAL", "PRIMARY", "BREAST"]
     data.Rows, data.Columns = scan.shape
     if multi:
@@ -226,6 +234,38 @@ def _moving(shown: Pixels) -> bytes:
             for frame in shown:
                 writer.add(np.repeat(frame[..., None], 3, axis=2))
         return path.read_bytes()
+
+
+def faults(path: Path) -> list[str]:
+    """What dciodvfy finds wrong with an object; the test skips where it is not installed."""
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("dciodvfy is not installed (Debian: dicom3tools)")
+    done = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+
+
+def dcmqi(program: str, *arguments: str) -> None:
+    """Run a program of dcmqi, on which 3D Slicer's import rests; the test skips where it is not installed."""
+    place = shutil.which(program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if place is None:
+        pytest.skip(f"{program} is not installed (pip install dcmqi)")
+    done = subprocess.run([place, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def predictor() -> Predictor:
+    """Finds what is dark."""
+    return Predictor(lambda frames: np.float32(20) * (np.float32(0.3) - frames), 64, model=Model("tiny", "ab" * 32))
+
+
+def predicted(path: Path) -> tuple[Origin, list[Prediction]]:
+    """A file as objects are made of it, and what is found in its frames."""
+    maker = predictor()
+    with opened(path) as (header, _):
+        pass
+    predictions = [maker.predict(item.image) for item in reading.read(path)]
+    return origin(header, maker), predictions
 
 
 def variants() -> dict[str, Scan]:

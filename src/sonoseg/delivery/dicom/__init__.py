@@ -1,0 +1,1 @@
+"""Prediction -> DICOM objects that an archive keeps. Needs the extra ``dicom``."""

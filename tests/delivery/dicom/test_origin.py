@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pydicom
+import pytest
+
+import dicom_files
+from dicom_files import Scan
+from sonoseg.delivery.dicom.origin import origin
+from sonoseg.delivery.dicom.segmentation import SegmentationWriter
+from sonoseg.errors import UserError
+from sonoseg.images.dicom.objects import opened
+
+
+def test_what_lacks_or_is_wrong_is_empty(tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan())
+    data = pydicom.dcmread(path)
+    del data.AccessionNumber, data.PatientID
+    data.StudyDate = "2026"
+    with opened(path) as (header, _):
+        header.update(data)
+        del header[0x7FE0_0010], header[0x0008_0050], header[0x0010_0020]
+        made = origin(header, dicom_files.predictor()).header
+    assert (made.AccessionNumber, made.PatientID, made.StudyDate) == ("", "", "")
+    assert str(made.PatientName) == dicom_files.PATIENT
+
+
+def test_names_in_any_script_go_along(tmp_path: Path) -> None:
+    name = "Müller^Änne"
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan(), SpecificCharacterSet="ISO_IR 100", PatientName=name)
+    made, (prediction,) = dicom_files.predicted(path)
+    with SegmentationWriter(made) as writer:
+        writer.add(1, prediction)
+        writer.write(tmp_path / "seg.dcm")
+    assert str(pydicom.dcmread(tmp_path / "seg.dcm").PatientName) == name
+    assert not dicom_files.faults(tmp_path / "seg.dcm")
+
+
+@pytest.mark.parametrize("key", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+def test_a_scan_without_a_name_of_its_own_is_refused(key: str, tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan())
+    with opened(path) as (header, _):
+        del header[key]
+        with pytest.raises(UserError, match=key):
+            origin(header, dicom_files.predictor())
