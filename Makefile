@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
-EXTRAS := train,tensorboard,export,video,openvino,dicom
+EXTRAS := train,tensorboard,export,video,openvino,dicom,serve
 PIP := -m pip install --quiet --disable-pip-version-check
 RESOLVE := uv pip compile pyproject.toml --quiet --all-extras --group dev --no-annotate --no-header
 

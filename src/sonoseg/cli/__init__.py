@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import measure, predict, publish, sets, train
+from sonoseg.cli import measure, predict, publish, serve, sets, train
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -17,12 +17,13 @@ app = typer.Typer(
     "Research use, not a medical device.",
 )
 for command in (
-    predict.predict, predict.card, train.benchmark, train.train, train.evaluate, train.models, publish.export,
-    publish.publish,
+    predict.predict, predict.card, serve.serve, train.benchmark, train.train, train.evaluate, train.models,
+    publish.export, publish.publish,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")
 app.add_typer(measure.app, name="measure")
+app.add_typer(serve.app, name="review")
 
 
 def _version(wanted: bool) -> None:

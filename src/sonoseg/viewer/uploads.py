@@ -1,0 +1,57 @@
+"""What came over the network: bytes under a name that is only shown, read as any file is."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sonoseg.errors import UserError
+from sonoseg.images import reading
+from sonoseg.images.pictures import Item
+from sonoseg.viewer.refusals import BadUpload
+from sonoseg.viewer.settings import Settings
+
+_LONGEST = 200
+
+_DICOM = b"DICM"
+
+
+def items(content: bytes, settings: Settings, spacing: tuple[float, float] | None = None) -> Iterator[Item]:
+    """Read a file image by image. Errors: ``BadUpload`` as its reader raises it, and for more than may come.
+
+    The file lies under a name of ours while it is read; the sender's name is never a path.
+    """
+    with TemporaryDirectory(prefix="sonoseg-") as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(content)
+        try:
+            yield from islice(reading.read(path, spacing, settings.pixels), settings.frames)
+        except UserError as error:
+            raise BadUpload(str(error).replace(str(path), "the file"), error.hint) from error
+
+
+def shown(name: str | None) -> str:
+    """A sender's name as text: its last part, without what does not print, not too long."""
+    last = re.split(r"[/\\]", name or "")[-1]
+    kept = "".join(character for character in last if character.isprintable()).strip()
+    return kept[:_LONGEST] or "unnamed"
+
+
+def stem(number: int, name: str) -> str:
+    """A file name, without suffix, for what is written about a case: its number and what is harmless of its name."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name.rpartition(".")[0] or name).strip("-")[:60]
+    return f"{number:04}-{safe}" if safe else f"{number:04}"
+
+
+def series_of(content: bytes) -> str:
+    """SeriesInstanceUID of a DICOM file; empty for another file, and without pydicom."""
+    if content[128:132] != _DICOM:
+        return ""
+    with suppress(Exception):  # a damaged header is told by its reader
+        from pydicom import dcmread
+
+        return str(dcmread(io.BytesIO(content), stop_before_pixels=True).get("SeriesInstanceUID", ""))
+    return ""

@@ -1,0 +1,58 @@
+"""A service that runs in a test, on the model that finds what is dark."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi.testclient import TestClient
+
+from sonoseg.images.pictures import encode_png
+from sonoseg.prediction import modelfile
+from sonoseg.viewer.app import create
+from sonoseg.viewer.models import Models
+from sonoseg.viewer.settings import Settings
+from tiny_model import scan, write_model
+
+READER = "Dr Bell"
+
+
+def tiny(folder: Path) -> Models:
+    path = write_model(folder / "tiny.onnx")
+    return Models({"tiny": modelfile.load(path, "onnxruntime", 1)})
+
+
+@contextmanager
+def client(folder: Path, **settings: Any) -> Iterator[TestClient]:
+    """A client of a service whose store is in ``folder``."""
+    chosen = Settings(**{"store": folder / "reviews.sqlite3", **settings})
+    with TestClient(create(chosen, tiny(folder)), base_url="http://127.0.0.1:8000") as opened:
+        yield opened
+
+
+@contextmanager
+def served(folder: Path, **settings: Any) -> Iterator[str]:
+    """The address of a service that listens on a free port."""
+    chosen = Settings(**{"store": folder / "reviews.sqlite3", **settings})
+    server = uvicorn.Server(uvicorn.Config(create(chosen, tiny(folder)), port=0, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def png(**changes: Any) -> bytes:
+    return encode_png(scan(**changes).pixels)
+
+
+def add(opened: TestClient, content: bytes | None = None, name: str = "scan.png") -> int:
+    answer = opened.post("/api/cases", files={"file": (name, png() if content is None else content)})
+    assert answer.status_code in {200, 201}, answer.text
+    return int(answer.json()["id"])
