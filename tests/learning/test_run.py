@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from sonoseg.data.folds import Folds, Row
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.learning import checkpoint
+from sonoseg.learning import checkpoint, run
+from sonoseg.learning.batches import pack
 from sonoseg.learning.config import Config, read_config
-from sonoseg.learning.run import Logbook, Watch, train_run
+from sonoseg.learning.run import LEAST_EPOCHS, STEPS, Logbook, Watch, resolve, train_run
 
 CONFIG = Config("phantom:20", size=32, width=4, epochs=2, batch=8, device="cpu")
 SILENT = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: None)
@@ -155,3 +157,42 @@ def test_a_pretrained_network_of_another_architecture_is_refused(tmp_path: Path)
             SILENT,
         )
     assert not (tmp_path / "b").exists()
+
+
+def test_epochs_that_are_left_open_follow_from_the_steps_and_are_those_of_every_fold(tmp_path: Path) -> None:
+    small, large = open_set("phantom:20"), open_set("phantom:400")
+    left_open = replace(CONFIG, epochs=0)
+    assert resolve(CONFIG, small) == CONFIG
+    assert resolve(left_open, small).epochs * 3 == pytest.approx(STEPS, abs=3)  # three batches of 8 hold 20 images
+    assert resolve(left_open, large).epochs == LEAST_EPOCHS
+    assert resolve(replace(left_open, fold=-1), small).epochs == resolve(replace(left_open, fold=1), small).epochs
+
+
+def test_the_number_of_epochs_that_was_chosen_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STEPS", 6)
+    monkeypatch.setattr(run, "LEAST_EPOCHS", 1)
+    train_run(replace(CONFIG, epochs=0), open_set("phantom:20"), tmp_path / "run", False, SILENT)
+    assert read_config(tmp_path / "run" / "config.toml") == replace(CONFIG, epochs=2)
+    assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_network_that_draws_nothing_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    still = replace(CONFIG, epochs=1, learning_rate=1e-12)
+    data = open_set("phantom:20")
+    train_run(still, data, tmp_path / "run", False, SILENT)
+    assert "nothing is drawn on 14 of 14 images with a lesion" in caplog.text
+    caplog.clear()
+    network = checkpoint.load(tmp_path / "run").network
+    torch.nn.init.constant_(network.head.bias, 50.0)
+    run._warn_of_silence(network, pack(data.samples, CONFIG.size))
+    assert not caplog.records
+
+
+def test_a_finished_run_is_readable_as_any_file_is(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        train_run(replace(CONFIG, epochs=1), open_set("phantom:20"), tmp_path / "run", False, SILENT)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
+    assert set(modes.values()) == {0o644}, modes

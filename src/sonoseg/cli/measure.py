@@ -26,12 +26,13 @@ def leakage(
     need_training()
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import leakage as measurement
+    from sonoseg.learning.run import resolve
 
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
     opened = open_set(recipe.data)
     held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
-    plan = measurement.Plan(recipe, held_out)
+    plan = measurement.Plan(resolve(recipe, opened), held_out)
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
             measurement.train_arm(each, plan, opened, out, progress())

@@ -59,6 +59,7 @@ def benchmark(
     Several processes may work on one plan: a cell that another one holds is left to it, and the last one to finish
     writes the tables. Errors: ``UserError`` as ``check``, and where another process still works on cells.
     """
+    plan = plan.resolved(data)
     check(plan, data, out)
     while work(plan, data, out, progress):
         pass

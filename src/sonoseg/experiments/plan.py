@@ -11,7 +11,7 @@ from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
-from sonoseg.learning.run import told_settings
+from sonoseg.learning.run import resolve, told_settings
 
 CELLS = "cells"
 
@@ -95,6 +95,10 @@ class Plan:
             )
         for fold in self.folds:
             data.folds.test(fold)
+
+    def resolved(self, data: DataSet) -> "Plan":
+        """The plan with the epochs of each arm, see ``run.resolve``."""
+        return replace(self, arms=tuple(Arm(arm.name, resolve(arm.recipe, data)) for arm in self.arms))
 
     def settings(self) -> dict[str, Any]:
         """The settings that all arms share, without paths of this machine."""

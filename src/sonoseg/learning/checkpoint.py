@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from sonoseg.errors import UserError
-from sonoseg.files import replacing
+from sonoseg.files import write_bytes
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.unet import UNet
 from sonoseg.prediction.predictor import Predictor
@@ -46,8 +46,7 @@ def save(path: Path, weights: dict[str, Tensor], record: Record) -> None:
     """Write weights and record as one file, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     metadata = {"sonoseg": json.dumps({"format": FORMAT, "version": VERSION, **record}, sort_keys=True)}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    write_bytes(path, serialise(tensors, metadata))  # its own way of writing files shuts the group out
 
 
 def load(path: Path) -> Checkpoint:

@@ -43,7 +43,7 @@ class Config:
     encoder_weights: str = setting(
         "none", "Weights of a timm encoder: none, timm (downloads) or a safetensors file.", form="FILE"
     )
-    epochs: int = setting(40, "Epochs of training.", 1, 100_000)
+    epochs: int = setting(0, "Epochs of training; 0 for as many as make 1000 steps, 40 at least.", 0, 100_000)
     batch: int = setting(8, "Images per step.", 1, 4096)
     learning_rate: float = setting(0.002, "Highest learning rate.", 1e-12, 10)
     weight_decay: float = setting(0.01, "Weight decay of AdamW.", 0, 1)

@@ -1,5 +1,6 @@
 """The training loop: a plain function; Lightning Fabric supplies device, precision and processes."""
 
+import logging
 import math
 import pickle
 import time
@@ -29,6 +30,8 @@ WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
 LARGEST_GRADIENT = 1.0
 VALIDATION_BATCH = 16
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would tell precision and seed on the terminal
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 

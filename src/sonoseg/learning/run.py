@@ -1,6 +1,8 @@
 """A run is a folder: settings, folds, history, the state to resume from and, at the end, the checkpoint."""
 
 import json
+import logging
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +20,22 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import write_text
 from sonoseg.learning import checkpoint
-from sonoseg.learning.batches import pack
+from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
 from sonoseg.learning.networks.encoders import origin
+from sonoseg.learning.networks.unet import UNet
 
 FOLDS, HISTORY, STATE, MODEL = "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
 SCALARS, MACHINES = "tensorboard", "machines.jsonl"
 THRESHOLD = 0.5
+
+STEPS, LEAST_EPOCHS = 1000, 40
+"""What is trained where a configuration leaves the epochs open: a small set is seen more often."""
+LOOKED_AT = 32
+"""Images that a finished network is tried on, to warn of one that draws nothing."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,10 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     """Train what the configuration says into the folder ``out``; gives the checkpoint's path.
 
     tensorboard: whether the history is written as TensorBoard's scalars too, under ``out / SCALARS``.
-    A finished run is left as it is. Errors: ``UserError`` for a folder that holds another run, or an unfinished one
-    where ``resume`` is false.
+    A finished run is left as it is. A network that draws nothing on most of what it was trained on is warned of.
+    Errors: ``UserError`` for a folder that holds another run, or an unfinished one where ``resume`` is false.
     """
+    config = resolve(config, data)
     _claim(config, out, resume)
     if (out / MODEL).exists():
         return out / MODEL
@@ -67,7 +78,35 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
     (out / STATE).unlink()
     (out / STATE).parent.rmdir()
+    _warn_of_silence(checkpoint.load(out / MODEL).network, training)
     return out / MODEL
+
+
+def resolve(config: Config, data: DataSet) -> Config:
+    """The configuration with as many epochs as make ``STEPS`` steps on the set, where it leaves them open.
+
+    The whole set counts, so that all folds of it, and a run on all of them, are trained alike.
+    """
+    if config.epochs:
+        return config
+    steps = steps_per_epoch(len(scored(data)), config.batch)
+    return replace(config, epochs=max(LEAST_EPOCHS, math.ceil(STEPS / steps)))
+
+
+def _warn_of_silence(network: UNet, training: Packed) -> None:
+    """Say so where nothing is drawn on most of some training images with a lesion."""
+    lesions = training.masks.flatten(1).any(1).nonzero().flatten()[:LOOKED_AT]
+    if not len(lesions):
+        return
+    with torch.inference_mode():
+        drawn = (network(training.at(lesions, torch.device("cpu"))[0]) > 0).flatten(1).any(1)
+    if 2 * int(drawn.sum()) < len(lesions):
+        _log.warning(
+            "nothing is drawn on %d of %d images with a lesion that the network was trained on; "
+            "more --epochs, or a network to begin with (--pretrained), may help",
+            len(lesions) - int(drawn.sum()),
+            len(lesions),
+        )
 
 
 def of_run(folder: Path) -> Candidate:
