@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import dicom_files
 import sonoseg
 from sonoseg.cli import main
 from sonoseg.images.pictures import encode_png, read_mask
@@ -80,3 +81,18 @@ def test_the_public_names_are_there_and_cost_nothing_until_asked_for(place: Path
         sonoseg.lode  # noqa: B018
     code = "import sys, sonoseg; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_dicom_scan_gives_dicom_objects(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    path = dicom_files.write(place / "us.dcm", dicom_files.variants()["plain"])
+    wanted = ("--dicom-seg", "--dicom-sr", "--slicer", "--no-overlay")
+    assert predict(monkeypatch, place, str(path), *wanted, "--frame-of-reference", "synthetic") == 0
+    told = capsys.readouterr().out
+    assert "Size of a pixel from the ultrasound regions." in told
+    assert {file.name for file in place.glob("us*")} == {
+        "us.dcm", "us.json", "us_mask.png", "us_seg.dcm", "us_sr.dcm", "us.seg.nrrd",
+    }  # fmt: skip
+    assert predict(monkeypatch, place, str(path), "--frame-of-reference", "mine") == 2
+    assert "none and synthetic are allowed" in capsys.readouterr().err

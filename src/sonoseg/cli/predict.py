@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sonoseg.cli.options import stoppable
+from sonoseg.errors import UserError
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Pictures, clips or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Pictures, clips, DICOM, folders and zips of them, or a DICOMDIR.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
     model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
     spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
@@ -44,6 +47,18 @@ def predict(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Write the probability map as a picture.")] = False,
     coco: Annotated[bool, typer.Option("--coco", help="Write coco.json for all files.")] = False,
+    dicom_seg: Annotated[bool, typer.Option("--dicom-seg", help="Write a DICOM segmentation of each scan.")] = False,
+    dicom_sr: Annotated[bool, typer.Option("--dicom-sr", help="Write a DICOM report of each scan.")] = False,
+    dicom_sc: Annotated[
+        bool, typer.Option("--dicom-sc", help="Write the overlay as DICOM, for archives that show neither.")
+    ] = False,
+    fractional: Annotated[
+        bool, typer.Option("--fractional", help="Probabilities in the segmentation, and not a mask.")
+    ] = False,
+    frame_of_reference: Annotated[
+        str, typer.Option(help="none; or synthetic, which 3D Slicer's import of a DICOM segmentation needs.")
+    ] = "none",
+    slicer: Annotated[bool, typer.Option("--slicer", help="Write a .seg.nrrd for 3D Slicer, of pictures too.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
 ) -> None:
     """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
@@ -52,10 +67,19 @@ def predict(
     from sonoseg.cli.progress import Bar
     from sonoseg.delivery import document
     from sonoseg.delivery.batch import run
+    from sonoseg.delivery.objects import Objects
     from sonoseg.delivery.outputs import Options
+    from sonoseg.images.dicom import need_dicom
     from sonoseg.images.reading import spacing_of
     from sonoseg.prediction.modelfile import load
 
+    if frame_of_reference not in {"none", "synthetic"}:
+        raise UserError(
+            f"--frame-of-reference is {frame_of_reference!r}; none and synthetic are allowed", hint="leave it out"
+        )
+    if dicom_seg or dicom_sr or dicom_sc:
+        need_dicom()
+    objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, frame_of_reference == "synthetic")
     own = load(model, backend, threads, workers, precision)
     predictor = replace(
         own,
@@ -67,6 +91,7 @@ def predict(
     options = Options(
         out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
         workers=workers, overlay=overlay, explain=explain, coco=coco, max_pixels=max_pixels,
+        objects=objects,
     )  # fmt: skip
     bar, last = Bar("predicting"), list["Outcome"]()
 

@@ -17,6 +17,7 @@ from sonoseg.errors import UserError
 from sonoseg.files import replacing, write_csv, write_json
 from sonoseg.images import reading
 from sonoseg.images.reading import Found
+from sonoseg.images.unpacking import unpacked
 from sonoseg.prediction.predictor import Predictor
 
 LESIONS, FAILURES, COCO = "lesions.csv", "failures.csv", "coco.json"
@@ -57,12 +58,13 @@ def run(
     Errors: ``UserError`` where there is nothing to predict, or a table stands already or cannot be written.
     """
     options = options or Options()
-    found = reading.find(inputs)
     folder = options.out or (inputs[0] if len(inputs) == 1 and inputs[0].is_dir() else None)
-    if folder:
-        _check_tables(folder, options)
     try:
-        return _run(found, Job(predictor, options), folder, report)
+        with unpacked(inputs, beside=options.out is None) as unzipped:
+            found = reading.find(unzipped)
+            if folder:
+                _check_tables(folder, options)
+            return _run(found, Job(predictor, options), folder, report)
     except OSError as error:  # those of single files are among their failures
         raise UserError(
             f"the tables cannot be written to {folder} ({error.strerror or error})",

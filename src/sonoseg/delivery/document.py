@@ -83,9 +83,14 @@ def describe(
         "spacing_mm": list(image.spacing) if image.spacing else None,
         "coloured": image.coloured,
         "outputs": dict(outputs),
-        "unit": "mm" if image.spacing else "px",
+        **scale(image),
         **found,
     }
+
+
+def scale(image: Image) -> Document:
+    """Say in which unit an image is measured, and what its reader noted."""
+    return {"unit": "mm" if image.spacing else "px", "notes": list(image.notes)}
 
 
 def is_from(document: object, predictor: Predictor, source: Source) -> bool:
@@ -110,7 +115,8 @@ def sentences(document: Document) -> list[str]:
     ]
     if len(lesions) > _LISTED:
         lines.append(f"and {len(lesions) - _LISTED} smaller ones")
-    return lines if unit == "mm" else [*lines, "In pixels: the spacing is not known."]
+    notes = document.get("notes", [])
+    return [*lines, *notes] if notes or unit == "mm" else [*lines, "In pixels: the spacing is not known."]
 
 
 def rows(document: Document) -> list[dict[str, Any]]:
@@ -194,6 +200,18 @@ def made_by(predictor: Predictor) -> dict[str, str]:
     return _made_by({"sonoseg": __version__, "model": _model(predictor)})
 
 
+def settings(predictor: Predictor, source: Source) -> Document:
+    """What was chosen, and the result depends on."""
+    return {
+        "size": predictor.size,
+        "threshold": predictor.threshold,
+        "smallest_lesion": predictor.smallest_lesion,
+        "least_confidence": predictor.least_confidence,
+        "mirrored": predictor.mirrored,
+        "spacing_mm": list(source.spacing) if source.spacing else None,
+    }
+
+
 def _origin(predictor: Predictor, source: Source) -> Document:
     """What the result depends on."""
     return {
@@ -203,14 +221,7 @@ def _origin(predictor: Predictor, source: Source) -> Document:
         "caution": CAUTION,
         "sonoseg": __version__,
         "model": _model(predictor),
-        "settings": {
-            "size": predictor.size,
-            "threshold": predictor.threshold,
-            "smallest_lesion": predictor.smallest_lesion,
-            "least_confidence": predictor.least_confidence,
-            "mirrored": predictor.mirrored,
-            "spacing_mm": list(source.spacing) if source.spacing else None,
-        },
+        "settings": settings(predictor, source),
         "file": source.file,
         "sha256": source.sha256,
     }

@@ -5,12 +5,17 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sonoseg import __version__
 from sonoseg.delivery import document, overlay
 from sonoseg.delivery.document import Document, Source
+from sonoseg.delivery.objects import Collector, Maker, Objects, Write
 from sonoseg.errors import UserError
 from sonoseg.files import checksum, replacing, write_bytes, write_csv
 from sonoseg.images import clips, reading
@@ -27,7 +32,7 @@ class Options:
 
     out: folder of the outputs; None writes them beside each file. spacing: (row, column) in mm for all, or None.
     resume: what an earlier run finished, of the same file with the same model and settings, is kept. overwrite: what
-    stands is replaced. workers: files at the same time. overlay, explain, coco: write these too.
+    stands is replaced. workers: files at the same time. overlay, explain, coco, objects: write these too.
     """
 
     out: Path | None = None
@@ -39,6 +44,7 @@ class Options:
     explain: bool = False
     coco: bool = False
     max_pixels: int = MAX_PIXELS
+    objects: Objects = field(default_factory=Objects)
 
 
 @dataclass(frozen=True)
@@ -96,46 +102,61 @@ class Job:
     def _page(self, found: Found, source: Source, item: Item) -> Document:
         pages = item.of or 1
         base = self._base(found, item.number if pages > 1 else None)
-        outputs = self._outputs(base)
-        self._check_free([*outputs.values(), _json(base)])
-        prediction = self.predictor.predict(item.image)
-        described = document.describe(
-            item.image,
-            self.predictor,
-            replace(source, page=item.number, pages=pages),
-            {kind: path.name for kind, path in outputs.items()},
-            document.findings(prediction),
-        )
-        contents = {path: self._content(kind, prediction, described) for kind, path in outputs.items()}
-        _write_all({**contents, _json(base): _encoded(described)})
+        self._check_free([*self._outputs(base).values(), _json(base)])
+        with self._collector(found, source, moves=False) as objects:
+            prediction = self.predictor.predict(item.image)
+            objects.add(item, prediction)
+            outputs = self._outputs(base, drawn=bool(prediction.lesions))
+            described = document.describe(
+                item.image,
+                self.predictor,
+                replace(source, page=item.number, pages=pages),
+                {kind: path.name for kind, path in outputs.items()},
+                document.findings(prediction),
+            )
+            pictures = {path: self._picture(kind, prediction) for kind, path in self._pictures(base).items()}
+            _write_all({**pictures, **objects.writers(base), _json(base): _encoded(described)})
         return described
 
-    def _content(self, kind: str, prediction: Prediction, described: Document) -> bytes:
+    def _picture(self, kind: str, prediction: Prediction) -> bytes:
         if kind == "mask":
             return encode_mask(prediction.mask, self._text)
         if kind == "overlay":
-            return encode_png(overlay.draw(prediction, [*document.sentences(described), self._made_by]), self._text)
+            return encode_png(self._overlay(prediction), self._text)
         gates = self.predictor.explain(prediction.image)
         return encode_png(overlay.explain(prediction, gates, [self._made_by]), self._text)
 
+    def _overlay(self, prediction: Prediction) -> NDArray[np.uint8]:
+        told = document.findings(prediction) | document.scale(prediction.image)
+        return overlay.draw(prediction, [*document.sentences(told), self._made_by])
+
+    def _collector(self, found: Found, source: Source, moves: bool) -> Collector:
+        settings = json.dumps(document.settings(self.predictor, source))
+        return Collector(found.path, self.options.objects, Maker(self.predictor, self._overlay, settings), moves)
+
     def _clip(self, found: Found, source: Source, items: Iterator[Item]) -> Document:
         base = self._base(found, None)
-        outputs = self._outputs(base, moves=True)
-        self._check_free([*outputs.values(), _json(base)])
-        with ExitStack() as stack:
-            first, frames = self._frames(items, outputs.get("overlay"), stack)
-        names = {kind: path.name for kind, path in outputs.items()}
-        described = document.describe(first, self.predictor, source, names, {"frames": frames})
-        write_csv(outputs["sizes"], document.SIZE_COLUMNS, document.size_rows(described))
-        write_bytes(_json(base), _encoded(described))
+        self._check_free([*self._outputs(base, moves=True).values(), _json(base)])
+        with self._collector(found, source, moves=True) as objects:
+            with ExitStack() as stack:
+                video = self._pictures(base, moves=True).get("overlay")
+                first, frames = self._frames(items, objects, video, stack)
+            outputs = self._outputs(base, moves=True, drawn=any(frame["lesions"] for frame in frames))
+            names = {kind: path.name for kind, path in outputs.items()}
+            described = document.describe(first, self.predictor, source, names, {"frames": frames})
+            sizes = partial(write_csv, columns=document.SIZE_COLUMNS, rows=document.size_rows(described))
+            _write_all({outputs["sizes"]: sizes, **objects.writers(base), _json(base): _encoded(described)})
         return described
 
-    def _frames(self, items: Iterator[Item], video: Path | None, stack: ExitStack) -> tuple[Image, list[Document]]:
+    def _frames(
+        self, items: Iterator[Item], objects: Collector, video: Path | None, stack: ExitStack
+    ) -> tuple[Image, list[Document]]:
         """Predict a clip frame by frame, into a video if one is wanted; the stack closes it."""
         comment, writer = ", ".join(self._text.values()), None
         images, frames = list[Image](), list[Document]()
         for item in items:
             prediction = self.predictor.predict(item.image)
+            objects.add(item, prediction)
             number = {"frame": item.number, "seconds": round(item.seconds or 0.0, 4)}
             frames.append({**number, **document.findings(prediction)})
             images = images or [item.image]
@@ -152,13 +173,17 @@ class Job:
         name = PurePosixPath(found.stem).name
         return folder / (name if page is None else f"{name}_page{page:03}")
 
-    def _outputs(self, base: Path, moves: bool = False) -> dict[str, Path]:
-        """What is written beside the JSON, by kind; of a clip other than of a picture."""
+    def _pictures(self, base: Path, moves: bool = False) -> dict[str, Path]:
+        """What is written for people, by kind; of a clip other than of a picture."""
         ends = {"mask": "_mask.png", "overlay": "_overlay.png", "explain": "_explain.png"}
         if moves:
             ends = {"overlay": "_overlay.mp4", "sizes": "_sizes.csv"}
         wanted = {"overlay": self.options.overlay, "explain": self.options.explain}
         return {kind: base.with_name(base.name + end) for kind, end in ends.items() if wanted.get(kind, True)}
+
+    def _outputs(self, base: Path, moves: bool = False, drawn: bool = True) -> dict[str, Path]:
+        """All that is written beside the JSON, by kind. drawn: whether there is a lesion."""
+        return self._pictures(base, moves) | self.options.objects.outputs(base, drawn)
 
     def _check_free(self, paths: Iterable[Path]) -> None:
         for path in paths:
@@ -175,7 +200,8 @@ class Job:
         while not documents or len(documents) < documents[0]["pages"]:
             base = self._base(found, len(documents) + 1 if paged else None)
             described = _decoded(_json(base))
-            outputs = self._outputs(base, "frames" in described)
+            drawn = any(frame.get("lesions") for frame in described.get("frames", [described]))
+            outputs = self._outputs(base, "frames" in described, drawn)
             names = {kind: path.name for kind, path in outputs.items()}
             whole = described.get("outputs") == names and all(path.is_file() for path in outputs.values())
             if not whole or not document.is_from(described, self.predictor, source):
@@ -220,12 +246,15 @@ def _is_ours(path: Path) -> bool:
         return b"sonoseg" in file.read(512)
 
 
-def _write_all(contents: Mapping[Path, bytes]) -> None:
+def _write_all(contents: Mapping[Path, bytes | Write]) -> None:
     """Write several files, or none of them; the last one says that all are there."""
     written: list[Path] = []
     try:
         for path, content in contents.items():
-            write_bytes(path, content)
+            if isinstance(content, bytes):
+                write_bytes(path, content)
+            else:
+                content(path)
             written.append(path)
     except BaseException:
         for path in written:

@@ -41,7 +41,7 @@ HEAD = 512
 MIN_SIDE = 16
 """Pictures with a shorter side hold nothing to be found, and are refused."""
 
-_OUTPUT = re.compile(r"(?P<stem>.+)_(mask(_\d+)?|overlay|explain)")
+_OUTPUT = re.compile(r"(?P<stem>.+)_(mask(_\d+)?|overlay|explain|seg|sr|sc)")
 """Names of masks and of what is written here; they are no scans where the scan or its JSON lies beside them."""
 
 
@@ -60,13 +60,17 @@ class Found:
 def find(inputs: Sequence[Path]) -> list[Found]:
     """Find the files to predict: those named, and those in the folders named that some reader knows, by name.
 
-    A reader knows them by suffix or by content. Hidden files, and masks and overlays beside their scan, are left out.
+    A reader knows them by suffix or by content. Hidden files, what is written here beside its scan, and the reports,
+    segmentations and lists of a DICOM study are left out. A DICOMDIR that is named stands for the files that it lists.
     Errors: ``UserError`` for a path that does not exist, or where nothing is found.
     """
     named: list[tuple[Path, PurePosixPath]] = []
     for given in inputs:
         if given.is_dir():
             named += [(path, PurePosixPath(path.relative_to(given).as_posix())) for path in _in_folder(given)]
+        elif dicom.is_directory(_head(given)):
+            listed = dicom.read_directory(given)
+            named += [(path, PurePosixPath(path.relative_to(given.parent).as_posix())) for path in listed]
         elif given.exists():
             named.append((given, PurePosixPath(given.name)))
         else:
@@ -90,6 +94,11 @@ def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int
         yield replace(item, image=_checked(item.image, spacing))
     if item is None:
         raise UserError(f"{path} holds no image", hint="copy or download it again")
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is read as DICOM."""
+    return _reader(path) is READERS["DICOM"]
 
 
 def _reader(path: Path) -> Reader:
@@ -145,8 +154,11 @@ def _in_folder(folder: Path) -> list[Path]:
         for file in sorted(files):
             output = _OUTPUT.fullmatch(Path(file).stem)
             beside_its_scan = output is not None and output["stem"] in stems
-            if not beside_its_scan and not file.startswith(".") and _known(Path(place) / file):
-                paths.append(Path(place) / file)
+            path = Path(place) / file
+            if beside_its_scan or file.startswith(".") or dicom.is_document(_head(path)):
+                continue
+            if _known(path):
+                paths.append(path)
     return paths
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from highdicom import AlgorithmIdentificationSequence
+from highdicom.base import SOPClass
 from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
@@ -103,9 +104,10 @@ def origin(header: Dataset, predictor: Predictor, settings: str = "") -> Origin:
     return Origin(kept, "NumberOfFrames" in header, predictor, settings)
 
 
-def finish(made: Dataset) -> Dataset:
-    """Give a finished object its character set, which takes every name."""
+def finish(made: SOPClass) -> SOPClass:
+    """Give a finished object its character set, which takes every name, and a preamble that tells who wrote it."""
     made.SpecificCharacterSet = "ISO_IR 192"
+    made.preamble = f"sonoseg {__version__}".encode().ljust(128, b"\0")
     return made
 
 

@@ -77,8 +77,9 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
         self._rest = bits[whole:]
 
     def write(self, path: Path) -> bool:
-        """Write the object, whole or not at all; False and no file where no frame has a lesion."""
+        """Write the object, whole or not at all; False and no file, no older one either, without a lesion."""
         if self._first is None:
+            path.unlink(missing_ok=True)
             return False
         made = self._made(self._first)
         self._file.write(np.packbits(self._rest, bitorder="little").tobytes())

@@ -9,9 +9,35 @@ from sonoseg.images.pictures import MAX_PIXELS, Item
 SUFFIXES = (".dcm", ".dicom")
 
 
+_DIRECTORY = b"1.2.840.10008.1.3.10"
+_DOCUMENTS = (
+    b"1.2.840.10008.5.1.4.1.1.88.", b"1.2.840.10008.5.1.4.1.1.66.", b"1.2.840.10008.5.1.4.1.1.11.",
+    b"1.2.840.10008.5.1.4.1.1.104.",
+)  # fmt: skip
+"""Begin the classes of reports, of segmentations and what is like them, of presentations, of wrapped documents."""
+
+
 def is_dicom(head: bytes) -> bool:
     """Whether a file that begins with ``head``, its first bytes, is of DICOM's file format (PS3.10)."""
     return head[128:132] == b"DICM"
+
+
+def is_document(head: bytes) -> bool:
+    """Whether it is what a study holds beside its images: reports, segmentations, presentations, a DICOMDIR."""
+    return is_dicom(head) and any(kind in head for kind in (*_DOCUMENTS, _DIRECTORY))
+
+
+def is_directory(head: bytes) -> bool:
+    """Whether it is a DICOMDIR."""
+    return is_dicom(head) and _DIRECTORY in head
+
+
+def read_directory(path: Path) -> list[Path]:
+    """Files that a DICOMDIR lists, as far as they are there. Errors: ``UserError``, also without the extra."""
+    need_dicom()
+    from sonoseg.images.dicom.objects import listed
+
+    return listed(path)
 
 
 def read_dicom(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:

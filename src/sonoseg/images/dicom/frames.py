@@ -53,9 +53,14 @@ def frame_count(header: Dataset) -> int:
 def _items(header: Dataset, pixels: Pixels, source: str, max_pixels: int) -> Iterator[Item]:
     regions, grey = Regions(header, source), tones(header, source)
     count, rate = frame_count(header), _rate(header)
+    known = regions.of(0).spacing is not None
     for number, (samples, model) in enumerate(codecs.frames(header, pixels, source, max_pixels), 1):
         view = regions.of(number - 1)
         image = replace(grey(samples, model), spacing=view.spacing, windows=view.windows, notes=view.notes)
+        if (image.spacing is not None) != known:
+            raise UserError(
+                f"{source} tells the size of a pixel in some of its frames only", hint="give it with --spacing"
+            )
         if image.shape != (header.Rows, header.Columns):
             raise UserError(f"{source} holds frames of another size than it says", hint="export it again")
         moves = {"seconds": (number - 1) / rate, "rate": rate} if count > 1 else {}

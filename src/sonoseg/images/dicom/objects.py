@@ -61,7 +61,7 @@ def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
         try:
             with quiet():
                 header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-                if "SOPClassUID" not in header:
+                if "SOPClassUID" not in header and "DirectoryRecordSequence" not in header:
                     raise UserError(f"{path} is no DICOM object", hint="give a DICOM file, a picture or a clip")
                 pixels = _pixels(file, _known(syntax(header), path))
         except UserError:
@@ -72,6 +72,23 @@ def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
                 hint="copy or download it again",
             ) from error
         yield header, pixels
+
+
+def listed(path: Path) -> list[Path]:
+    """Images that a DICOMDIR lists and that stand beside or below it. Errors: ``UserError`` where there is none."""
+    with opened(path) as (header, _):
+        found = []
+        for record in header.get("DirectoryRecordSequence") or []:
+            parts = record.get("ReferencedFileID")
+            if record.get("DirectoryRecordType") != "IMAGE" or not parts:
+                continue
+            names = [parts] if isinstance(parts, str) else [str(part) for part in parts]
+            file = path.parent.joinpath(*names)
+            if ".." not in names and file.is_relative_to(path.parent) and file.is_file():
+                found.append(file)
+    if not found:
+        raise UserError(f"{path} lists no image that is there", hint="give the folder with the images")
+    return list(dict.fromkeys(found))
 
 
 @contextmanager

@@ -25,10 +25,10 @@ _LOW_PRIORITY = 1
 _LARGEST = 10.0
 """mm; a larger pixel is a mistake of the file."""
 
-FROM_REGIONS = "size of a pixel from the ultrasound regions"
-FROM_SPACING = "size of a pixel from Pixel Spacing: no ultrasound region says it"
-UNKNOWN = "size of a pixel not known: no ultrasound region in cm and no Pixel Spacing"
-FLOW = "a colour Doppler box lies over the tissue"
+FROM_REGIONS = "Size of a pixel from the ultrasound regions."
+FROM_SPACING = "Size of a pixel from Pixel Spacing: no ultrasound region says it."
+UNKNOWN = "In pixels: the file has no ultrasound region in cm and no Pixel Spacing."
+FLOW = "A colour Doppler box lies over the tissue."
 
 
 @dataclass(frozen=True)
