@@ -1,4 +1,6 @@
+import pickle
 import sys
+import traceback
 
 import pytest
 
@@ -8,6 +10,9 @@ from sonoseg.errors import UserError, need
 def test_an_error_says_what_and_what_to_type() -> None:
     error = UserError("nothing was found", "look again")
     assert (str(error), error.hint, error.exit_code) == ("nothing was found", "look again", 2)
+    assert traceback.format_exception(error)[-1] == "hint: look again\n"
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.hint, again.exit_code) == (str(error), error.hint, 2)
 
 
 def test_a_missing_extra_is_one_sentence_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sonoseg.data.sets.sources import open_set as open_set
+    from sonoseg.errors import UserError as UserError
     from sonoseg.images.pictures import Image as Image
     from sonoseg.images.pictures import read_image as read_image
     from sonoseg.prediction.lesions import Lesion as Lesion
@@ -15,9 +17,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "prediction.modelfile", "Predictor": "prediction.predictor", "Prediction": "prediction.predictor",
     "Lesion": "prediction.lesions", "Image": "images.pictures", "read_image": "images.pictures",
+    "open_set": "data.sets.sources", "UserError": "errors",
 }  # fmt: skip
 
-__all__ = ["Image", "Lesion", "Prediction", "Predictor", "load", "read_image"]
+__all__ = ["Image", "Lesion", "Prediction", "Predictor", "UserError", "load", "open_set", "read_image"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,3 +30,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"sonoseg.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -12,6 +12,8 @@ class UserError(Exception):
 
     def __init__(self, message: str, hint: str = "", exit_code: int = 2) -> None:
         super().__init__(message)
+        if hint:
+            self.add_note(f"hint: {hint}")  # so that a traceback shows it too
         self.hint = hint
         self.exit_code = exit_code
 

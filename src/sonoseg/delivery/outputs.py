@@ -115,7 +115,7 @@ class Job:
                 document.findings(prediction),
             )
             pictures = {path: self._picture(kind, prediction) for kind, path in self._pictures(base).items()}
-            _write_all({**pictures, **objects.writers(base), _json(base): _encoded(described)})
+            write_all({**pictures, **objects.writers(base), _json(base): encoded(described)})
         return described
 
     def _picture(self, kind: str, prediction: Prediction) -> bytes:
@@ -145,7 +145,7 @@ class Job:
             names = {kind: path.name for kind, path in outputs.items()}
             described = document.describe(first, self.predictor, source, names, {"frames": frames})
             sizes = partial(write_csv, columns=document.SIZE_COLUMNS, rows=document.size_rows(described))
-            _write_all({outputs["sizes"]: sizes, **objects.writers(base), _json(base): _encoded(described)})
+            write_all({outputs["sizes"]: sizes, **objects.writers(base), _json(base): encoded(described)})
         return described
 
     def _frames(
@@ -223,7 +223,7 @@ def _json(base: Path) -> Path:
     return base.with_name(base.name + ".json")
 
 
-def _encoded(described: Document) -> bytes:
+def encoded(described: Document) -> bytes:
     """A line for each key: short enough to read, and not a line for each number."""
     lines = (
         f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
@@ -246,7 +246,7 @@ def _is_ours(path: Path) -> bool:
         return b"sonoseg" in file.read(512)
 
 
-def _write_all(contents: Mapping[Path, bytes | Write]) -> None:
+def write_all(contents: Mapping[Path, bytes | Write]) -> None:
     """Write several files, or none of them; the last one says that all are there."""
     written: list[Path] = []
     try:

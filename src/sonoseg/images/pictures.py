@@ -78,6 +78,11 @@ class Image:
         if any(not _fits(window, *self.pixels.shape) for window in self.windows):
             raise ValueError(f"windows must lie in an image of {self.pixels.shape}, not {self.windows}")
 
+    def __repr__(self) -> str:
+        height, width = self.shape
+        spacing = "unknown spacing" if self.spacing is None else "{:g} x {:g} mm per pixel".format(*self.spacing)
+        return f"<Image of {height} x {width} pixels, {spacing}{self.source and ', '}{self.source}>"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""

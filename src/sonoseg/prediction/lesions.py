@@ -48,6 +48,10 @@ class Lesion:
     centroid: tuple[float, float]
     calipers: tuple[Outline, Outline]
 
+    def __repr__(self) -> str:
+        size = f"{self.longest_diameter:.1f} x {self.perpendicular_diameter:.1f} {self.unit}"
+        return f"<Lesion {self.number}: {size}, confidence {self.confidence:.2f}>"
+
     @property
     def depth_to_width(self) -> float:
         """Depth / width: over 1 is taller than wide."""

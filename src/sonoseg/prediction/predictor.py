@@ -39,16 +39,33 @@ class Model:
     record: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What was found in one image.
 
     image: the image itself. probability: ``float32 (H, W)`` in [0, 1]. mask: ``bool (H, W)``; both of the image's size.
+    predictor: what found it, where that is known. A notebook shows it as a picture.
     """
 
     image: Image
     probability: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    predictor: "Predictor | None" = None
+
+    def __repr__(self) -> str:
+        found = ", ".join(map(repr, self.lesions)) or "no lesion"
+        return f"<Prediction for {self.image!r}: {found}; confidence {self.confidence:.2f}>"
+
+    def _repr_png_(self) -> bytes:
+        from sonoseg.delivery.saving import picture
+
+        return picture(self)
+
+    def save(self, folder: Path | str, name: str = "") -> list[Path]:
+        """Write mask, overlay and JSON into a folder, as ``sonoseg predict`` does; see ``saving.save``."""
+        from sonoseg.delivery.saving import save
+
+        return save(self, Path(folder), name)
 
     @cached_property
     def confidence(self) -> float:
@@ -124,12 +141,12 @@ class Predictor:
         """Put the maps of the image's parts, the next ones of ``maps``, where they belong."""
         if not image.windows:
             probability = next(maps)
-            return Prediction(image, probability, self._drawn(probability))
+            return Prediction(image, probability, self._drawn(probability), self)
         probability, mask = np.zeros(image.shape, np.float32), np.zeros(image.shape, bool)
         for window in image.windows:
             inner = next(maps)
             probability[window.part], mask[window.part] = inner, self._drawn(inner)
-        return Prediction(image, probability, mask)
+        return Prediction(image, probability, mask, self)
 
     def _drawn(self, probability: NDArray[np.float32]) -> NDArray[np.bool_]:
         drawn = probability >= self.threshold
