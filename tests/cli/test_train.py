@@ -8,7 +8,7 @@ import pytest
 from commands import TINY, fails, pictures, sonoseg
 from sonoseg.data.sets.sources import open_set
 from sonoseg.evaluation.cases import read_cases
-from sonoseg.learning.config import configure, read_config
+from sonoseg.learning.config import MODELS, configure, read_config
 
 
 def test_train_evaluate_and_refuse(
@@ -47,9 +47,13 @@ def test_a_folder_called_default_does_not_hide_the_model(monkeypatch: pytest.Mon
 
 
 def test_models_lists_the_four(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sonoseg(monkeypatch, "models", "--size", "64", "--width", "8") == 0
+    assert sonoseg(monkeypatch, "models") == 0
+    plain = capsys.readouterr().out
+    assert [line.split()[0] for line in plain.splitlines()] == list(MODELS)
+    assert sonoseg(monkeypatch, "models", "--cost", "--size", "64", "--width", "8") == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in ("unet", "recurrent-unet", "attention-unet", "recurrent-attention-unet"))
+    assert all(name in listed for name in MODELS)
+    assert "64 x 64" in listed
 
 
 def test_bad_input_is_a_sentence_and_nothing_is_written(
@@ -115,12 +119,17 @@ def test_a_run_is_judged_on_its_own_set_by_the_fold_that_it_held_out(
     assert sonoseg(monkeypatch, "evaluate", str(run), "--data", f"folder:{tmp_path / 'moved'}") == 0
 
 
-def test_a_run_can_be_given_back_as_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_run_can_be_given_back_as_a_recipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     first, again, other = tmp_path / "first", tmp_path / "again", tmp_path / "other"
     assert sonoseg(monkeypatch, "train", "--data", "phantom:20", *TINY, "--seed", "3", "--out", str(first)) == 0
     assert sonoseg(monkeypatch, "train", "--recipe", str(first / "config.toml"), "--out", str(again)) == 0
+    assert "finished earlier" not in capsys.readouterr().out
     for name in ("config.toml", "model.safetensors"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
+    assert sonoseg(monkeypatch, "train", "--recipe", str(first), "--out", str(first)) == 0
+    assert "finished earlier; nothing was trained now" in capsys.readouterr().out
     assert sonoseg(monkeypatch, "train", "--recipe", str(first), "--seed", "4", "--out", str(other)) == 0
     assert read_config(other / "config.toml") == replace(read_config(first / "config.toml"), seed=4)
 

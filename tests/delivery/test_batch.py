@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -176,6 +177,20 @@ def test_resume_makes_again_what_is_of_another_run(folder: Path, tmp_path: Path,
     assert run([folder], predictor, Options(out, resume=True, spacing=(0.1, 0.1))).kept == 0
     PIL.Image.fromarray(scan(130).pixels).save(folder / "b.png")
     assert run([folder], predictor, Options(out, resume=True, spacing=(0.1, 0.1))).kept == 2
+
+
+@pytest.mark.parametrize("again", [Options(resume=True), Options(overwrite=True)])
+def test_what_other_settings_made_does_not_stay(
+    folder: Path, tmp_path: Path, predictor: Predictor, again: Options
+) -> None:
+    fresh, out = tmp_path / "fresh", tmp_path / "out"
+    run([folder], predictor, Options(fresh, overlay=False))
+    run([folder], predictor, Options(out, explain=True))
+    other = {"b_explain.png": b"somebody else's"} if again.resume else {}
+    for name, content in other.items():
+        (out / name).write_bytes(content)
+    run([folder], predictor, replace(again, out=out, overlay=False))
+    assert contents(out) == contents(fresh) | other
 
 
 def test_an_interrupted_batch_is_gone_on_with(folder: Path, tmp_path: Path, predictor: Predictor) -> None:

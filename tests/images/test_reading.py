@@ -111,3 +111,13 @@ def test_spacing_is_understood() -> None:
     for wrong in ("", "a", "0", "-1", "nan", "0.1,0.1,0.1", "12", "0,07,"):
         with pytest.raises(UserError, match="not understood"):
             spacing_of(wrong)
+
+
+@pytest.mark.parametrize(("spacing", "told"), [((7.0, 7.0), "364 mm wide"), ((0.01, 0.01), "1 mm wide")])
+def test_a_spacing_in_another_unit_is_refused(tmp_path: Path, spacing: tuple[float, float], told: str) -> None:
+    PIL.Image.fromarray(np.zeros((40, 52 if spacing[0] > 1 else 60), np.uint8)).save(tmp_path / "scan.png")
+    with pytest.raises(UserError, match=told) as caught:
+        list(read(tmp_path / "scan.png", spacing))
+    assert "--spacing 0.07" in caught.value.hint
+    (item,) = read(tmp_path / "scan.png", (1.0, 1.0))
+    assert item.image.spacing == (1.0, 1.0)

@@ -1,5 +1,6 @@
 """The command ``sonoseg``: each command a few lines, its imports inside, so that help is there at once."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -10,8 +11,8 @@ from sonoseg.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # help at once: the rich form imports for twice as long
     help="Find and outline breast lesions in ultrasound images; compare U-Nets without leakage. "
     "Research use, not a medical device.",
@@ -40,14 +41,17 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show answers and errors, not how far it is.")] = False,
 ) -> None:
-    """Options before the command."""
+    """Options of every command; these two may also stand behind it."""
 
 
 def main() -> None:
     """Run the command; an error that the user can mend is a sentence, and its hint the next thing to type."""
+    if logging.lastResort:
+        logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
     try:
-        app()
+        app(args=sorted(sys.argv[1:], key=lambda word: word not in ("--debug", "--quiet")))
     except UserError as error:
         _stop(str(error), error.hint, error.exit_code, error)
     except OSError as error:

@@ -112,8 +112,21 @@ def need_data() -> None:
 
 
 def need_training() -> None:
-    """Refuse a command that trains or reports, where the extra ``train`` is not installed."""
+    """Refuse a command that trains or reports, where the extra ``train`` is not installed; else say that it loads."""
     need("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
+    if not quiet():
+        typer.echo("loading torch ...", err=True)
+
+
+def need_path(path: Path) -> None:
+    """Refuse a run that is not there before the long imports. Errors: ``UserError``."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist", hint="give the folder of a finished run; `sonoseg train` makes one")
+
+
+def quiet() -> bool:
+    """Whether nothing is to be said but answers and errors."""
+    return "--quiet" in sys.argv
 
 
 def numbers(name: str, text: str) -> tuple[int, ...]:
@@ -139,7 +152,7 @@ def progress() -> "Progress":
 
     def cell(number: int, of: int, name: str, hours: float | None) -> None:
         title[0] = f"{name} ({number} of {of})"
-        if hours is not None:
+        if hours is not None and not quiet():
             typer.echo(f"{title[0]}; about {hours:.1f} hours of one process are left", err=True)
 
     return Progress(

@@ -5,9 +5,12 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from sonoseg.cli.options import quiet
+
 
 class Bar:
-    """One stage. ``step`` is told how much of it is done; off a terminal a line is written every half minute.
+    """One stage. ``step`` is told how much of it is done; off a terminal a line is written every half minute, so that
+    what is quickly done is not talked of, and with ``--quiet`` nothing.
 
     It opens at its first step, so an unused one can be pickled and sent to another process.
     """
@@ -18,7 +21,7 @@ class Bar:
         self.title = title
         self._progress: Progress | None = None
         self._task = TaskID(0)
-        self._said = 0.0
+        self._said, self._talks = 0.0, False
 
     def step(self, done: float, total: float, note: str = "") -> None:
         """Show that ``done`` of ``total`` is done; the bar closes when all is."""
@@ -27,8 +30,9 @@ class Bar:
         assert self._progress is not None
         self._progress.update(self._task, completed=done, note=note)
         now = time.monotonic()
-        if not self._progress.console.is_terminal and (now - self._said > self.SILENCE or done >= total):
-            self._said = now
+        late = now - self._said > self.SILENCE or (done >= total and self._talks)
+        if late and not self._progress.console.is_terminal and not quiet():
+            self._said, self._talks = now, True
             self._progress.console.print(f"{self.title}: {done / total:.0%} {note}", highlight=False)
         if done >= total:
             self.close()
@@ -49,11 +53,11 @@ class Bar:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=quiet() or not console.is_terminal,
         )
         self._progress.start()
         self._task = self._progress.add_task(self.title, total=total, note="")
-        self._said = time.monotonic()
+        self._said, self._talks = time.monotonic(), False
 
 
 class TrainingBar:

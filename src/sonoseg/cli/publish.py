@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, need_training, progress
+from sonoseg.cli.options import Data, need_path, need_training, progress
 from sonoseg.errors import need
 
 
@@ -17,6 +17,7 @@ def export(
     data: Annotated[str, typer.Option(help="With --int8: the set of the run, if it has moved.")] = "",
 ) -> None:
     """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
+    need_path(run)
     need_training()
     need("export", "onnx", "onnxscript")
     from sonoseg.files import write_json
@@ -49,6 +50,8 @@ def publish(
     results: Annotated[Path, typer.Option(help="Folder for the tables of the scores.")] = Path("results/default"),
 ) -> None:
     """Score a recipe on its held-out folds and write the network trained on all as a model file with its card."""
+    need_path(run)
+    need_path(cross_validation)
     need_training()
     need("export", "onnx", "onnxscript")
     from sonoseg.data.sets.sources import open_set

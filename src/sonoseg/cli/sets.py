@@ -39,6 +39,8 @@ def audit(
         written = page.write(out, found, shlex.join(["sonoseg", *sys.argv[1:]]))
     for failure in found.failures:
         typer.echo(f"{failure.name}: {failure.message}", err=True)
+    for sentence in page.sentences(found):
+        typer.echo(sentence)
     for path in written:
         typer.echo(f"written: {path}")
 
@@ -59,7 +61,14 @@ def folds(
     samples = open_set(source).samples
     images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
     bar = Bar("comparing images")
-    write(out, make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples))))
+    made = make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples)))
+    write(out, made)
+    sizes = sorted(len(made.test(fold)) for fold in range(made.count))
+    left_out = sum(row.fold is None for row in made.rows)
+    typer.echo(
+        f"{len(made.rows)} images in {len(set(made.groups.values()))} groups; "
+        f"{made.count} folds of {sizes[0]} to {sizes[-1]} images" + (f", {left_out} in none" if left_out else "")
+    )
     typer.echo(f"folds: {out}")
 
 

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -33,18 +33,18 @@ def benchmark(
     out: Out = Path("runs/benchmark"),
 ) -> None:
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
+    recipe = None if plan else typed.configure()
     need_training()
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.benchmark import REPORT
     from sonoseg.experiments.benchmark import benchmark as compare
     from sonoseg.experiments.plan import of_models, read_plan
 
-    if plan:
+    if recipe is None:
         beside = {"models": models != "all", "folds": folds != "all", "seeds": seeds != "0", "recipe": typed.recipe}
-        planned = read_plan(plan, _above_a_plan(typed, [name for name, given in beside.items() if given]))
+        planned = read_plan(cast(Path, plan), _above_a_plan(typed, [name for name, given in beside.items() if given]))
         opened = open_set(planned.data)
     else:
-        recipe = typed.configure()
         opened = open_set(recipe.data)
         planned = of_models(
             recipe,
@@ -81,13 +81,14 @@ def train(
     """Train one network into a folder: settings, folds, history and model.safetensors."""
     need_training()
     from sonoseg.data.sets.sources import open_set
-    from sonoseg.learning.run import train_run
+    from sonoseg.learning.run import MODEL, train_run
 
     if tensorboard:
         need("tensorboard", "tensorboard")
+    finished = (out / MODEL).exists()
     with stoppable("the same command with --resume goes on from there"):
         written = train_run(recipe, open_set(recipe.data), out, resume, progress().watch, tensorboard)
-    typer.echo(f"model: {written}")
+    typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
     typer.echo(f"next: sonoseg evaluate {out}")
 
 
@@ -111,7 +112,6 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a run or a model: on the fold that it held out, or on all of another set, with the drop from home."""
-    need_training()
     from sonoseg.prediction.modelfile import resolve, shipped
 
     where = Path(run)
@@ -119,6 +119,7 @@ def evaluate(
     if is_model:
         resolve(run)  # a name that is nothing is told before the long imports
     data = data or _own_set(where)
+    need_training()
     from sonoseg.data.sets.sources import open_set
     from sonoseg.evaluation import judging
     from sonoseg.learning.run import of_run, runs_in
@@ -173,8 +174,16 @@ def _abroad(cases: "list[Case]", trained: str, judged: str, where: Path, wanted:
 
 
 @takes_recipe(["size", "width", "steps", "encoder", "padding"])
-def models(recipe: Config) -> None:
-    """List the models, with their parameters and multiply-adds for one image."""
+def models(
+    recipe: Config,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Count parameters, and multiply-adds for one image; the settings are for it.")
+    ] = False,
+) -> None:
+    """List the models."""
+    if not cost:
+        typer.echo("".join(f"{name:26}{told}\n" for name, told in MODELS.items()), nl=False)
+        return
     need_training()
     from rich.console import Console
     from rich.table import Table

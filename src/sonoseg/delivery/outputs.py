@@ -115,7 +115,9 @@ class Job:
                 document.findings(prediction),
             )
             pictures = {path: self._picture(kind, prediction) for kind, path in self._pictures(base).items()}
+            earlier = self._earlier(base)
             write_all({**pictures, **objects.writers(base), _json(base): encoded(described)})
+        _remove(earlier - set(outputs.values()))
         return described
 
     def _picture(self, kind: str, prediction: Prediction) -> bytes:
@@ -145,7 +147,9 @@ class Job:
             names = {kind: path.name for kind, path in outputs.items()}
             described = document.describe(first, self.predictor, source, names, {"frames": frames})
             sizes = partial(write_csv, columns=document.SIZE_COLUMNS, rows=document.size_rows(described))
+            earlier = self._earlier(base)
             write_all({outputs["sizes"]: sizes, **objects.writers(base), _json(base): encoded(described)})
+        _remove(earlier - set(outputs.values()))
         return described
 
     def _frames(
@@ -189,6 +193,14 @@ class Job:
         for path in paths:
             if path.exists() and not self.options.overwrite and not (self.options.resume and _is_ours(path)):
                 raise UserError(f"{path} stands already", hint="--resume keeps finished work, --overwrite replaces it")
+
+    def _earlier(self, base: Path) -> set[Path]:
+        """What the JSON of an earlier run says that it wrote, and this one may replace."""
+        if not self.options.resume and not self.options.overwrite:
+            return set()
+        names = _decoded(_json(base)).get("outputs", {}).values()
+        paths = {base.with_name(name) for name in names if name == Path(name).name and name.startswith(base.name)}
+        return {path for path in paths if path.is_file() and (self.options.overwrite or _is_ours(path))}
 
     def _finished(self, found: Found, source: Source) -> list[Document]:
         """What an earlier run wrote of a file, all of its pages; empty where anything is missing or of another run."""
@@ -244,6 +256,11 @@ def _is_ours(path: Path) -> bool:
     """Whether a file names this program at its beginning, as all outputs of pictures do."""
     with path.open("rb") as file:
         return b"sonoseg" in file.read(512)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def write_all(contents: Mapping[Path, bytes | Write]) -> None:

@@ -41,6 +41,9 @@ HEAD = 512
 MIN_SIDE = 16
 """Pictures with a shorter side hold nothing to be found, and are refused."""
 
+PLAUSIBLE = (2, 300)
+"""Sides of a scan, in mm, that a spacing may give it; beyond, it was meant in another unit."""
+
 _OUTPUT = re.compile(r"(?P<stem>.+)_(mask(_\d+)?|overlay|explain|seg|sr|sc)")
 """Names of masks and of what is written here; they are no scans where the scan or its JSON lies beside them."""
 
@@ -129,7 +132,16 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
             f"{image.source} has {width:,} x {height:,} pixels; at least {MIN_SIDE} on each side are needed",
             hint="give the whole scan",
         )
-    return replace(image, spacing=spacing, notes=()) if spacing else image
+    if not spacing:
+        return image
+    sides = [pixels * each for pixels, each in zip(image.shape, spacing, strict=True)]
+    if not PLAUSIBLE[0] <= min(sides) <= max(sides) <= PLAUSIBLE[1]:
+        raise UserError(
+            f"at this spacing {image.source} would be {sides[1]:.0f} mm wide and {sides[0]:.0f} mm high; "
+            f"a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
+            hint="give the size of one pixel in mm, such as --spacing 0.07",
+        )
+    return replace(image, spacing=spacing, notes=())
 
 
 def spacing_of(text: str) -> tuple[float, float]:

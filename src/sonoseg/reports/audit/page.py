@@ -56,10 +56,15 @@ def write(folder: Path, audit: Audit, command: str) -> list[Path]:
     return [folder / PAGE, folder / TABLE]
 
 
+def sentences(audit: Audit) -> list[str]:
+    """What was found, in the sentences that the page begins with."""
+    return _sentences(audit, _Copies(audit), _found(audit))
+
+
 def page(audit: Audit, command: str) -> str:
     """Make the page; arguments as of ``write``."""
     copies = _Copies(audit)
-    found = {finding.key: finding.among(audit.looks) for finding in FINDINGS}
+    found = _found(audit)
     pictured = {key: _spread(looks) for key, looks in found.items()}
     own = _own(audit, copies)
     shown = {look.name: look for looks in pictured.values() for look in looks}
@@ -146,6 +151,10 @@ class _Copies:
         low, high = number(min(dice), 2), number(max(dice), 2)
         agree = f"masks agree at Dice {low}" + (f" to {high}" if low != high else "")
         return head + agree + (", one of them empty" if any(each.one_empty for each in compared) else "")
+
+
+def _found(audit: Audit) -> dict[str, list[Look]]:
+    return {finding.key: finding.among(audit.looks) for finding in FINDINGS}
 
 
 def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
