@@ -198,7 +198,8 @@ class Job:
         """What the JSON of an earlier run says that it wrote, and this one may replace."""
         if not self.options.resume and not self.options.overwrite:
             return set()
-        names = _decoded(_json(base)).get("outputs", {}).values()
+        told = _decoded(_json(base)).get("outputs")
+        names = {str(name) for name in told.values()} if isinstance(told, dict) else set()
         paths = {base.with_name(name) for name in names if name == Path(name).name and name.startswith(base.name)}
         return {path for path in paths if path.is_file() and (self.options.overwrite or _is_ours(path))}
 
