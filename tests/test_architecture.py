@@ -62,7 +62,7 @@ def test_help_needs_no_torch_and_a_missing_extra_is_a_sentence() -> None:
     done = python("import sys; sys.argv = ['sonoseg', '--help']; from sonoseg.cli import main; main()")
     assert done.returncode == 0, done.stderr
     assert "benchmark" in done.stdout
-    done = python("import sys; sys.argv = ['sonoseg', 'models']; from sonoseg.cli import main; main()")
+    done = python("import sys; sys.argv = ['sonoseg', 'models', '--cost']; from sonoseg.cli import main; main()")
     assert done.returncode == 2
     assert 'pip install "sonoseg[train]"' in done.stderr
 
