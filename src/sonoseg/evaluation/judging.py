@@ -31,7 +31,8 @@ class Candidate:
     """A network that is to be judged, from a run or from a model file.
 
     model, fold, seed: what its rows are called by. trained_on: what its record says of that: ``set``, ``fold`` (-1: all
-    of it), ``digests`` and, where there are any, ``also``. folds: those of its run, None where nothing tells them.
+    of it), ``digests`` and, where there are any, ``also``: sets, with the ``fold`` that was held out, if one was.
+    folds: those of its run, None where nothing tells them.
     """
 
     predictor: Predictor
@@ -57,17 +58,19 @@ def at_home(candidate: Candidate, data: DataSet) -> bool:
 
 
 def chosen(candidate: Candidate, data: DataSet) -> tuple[Sample, ...]:
-    """The samples that a candidate may be judged on: the fold that it held out, or all scored ones of another set.
+    """The samples that a candidate may be judged on: the fold of a set that it held out, or all scored ones of another.
 
     Errors: ``UserError`` where it was trained on all of the set.
     """
-    whole = {other["set"] for other in candidate.trained_on.get("also", ())}
-    if data.name in whole or (at_home(candidate, data) and candidate.trained_on["fold"] < 0):
+    folds = {other["set"]: int(other.get("fold", -1)) for other in candidate.trained_on.get("also", ())}
+    if at_home(candidate, data):
+        folds[data.name] = candidate.trained_on["fold"]
+    if folds.get(data.name, 0) < 0:
         raise UserError(
             f"{candidate.model} was trained on the whole of {data.name}; no image of it is left to judge it on",
             hint="judge it on another set; sonoseg data list names some",
         )
-    return split(data, candidate.fold).test if at_home(candidate, data) else scored(data)
+    return split(data, folds[data.name]).test if data.name in folds else scored(data)
 
 
 def judge(

@@ -1,11 +1,32 @@
 """Augmentation of a whole batch: draw the parameters, then apply them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
+
+BLUR, NOISE, CONTRAST = (0.5, 1.5), (0.02, 0.1), (0.5, 1.6)
+"""Of what spoils an image: standard deviations in pixels of the frame and in shares of white, and a factor."""
+
+_REACH = 4
+
+
+@dataclass(frozen=True)
+class Spoil:
+    """What spoils few images, but much; each ``float (N, 1, 1, 1)`` but the last.
+
+    blur: standard deviation in pixels. coarse: 1 where the image has half the resolution. contrast: factor around the
+    mean. grain: standard deviation of ``noise``, ``float (N, 1, h, w)`` of the image's size. Nothing happens at
+    0, 0, 1, 0.
+    """
+
+    blur: Tensor
+    coarse: Tensor
+    contrast: Tensor
+    grain: Tensor
+    noise: Tensor
 
 
 @dataclass(frozen=True)
@@ -13,7 +34,8 @@ class Draw:
     """The parameters of one batch of N images.
 
     affine: ``float (N, 2, 3)``, from output to input coordinates as ``affine_grid`` takes them. gain, gamma, speckle:
-    ``float (N, 1, 1, 1)``. noise: ``float (N, 1, h, w)``, the speckle pattern at half the size.
+    ``float (N, 1, 1, 1)``. noise: ``float (N, 1, h, w)``, the speckle pattern at half the size. spoil: None for nothing
+    of it.
     """
 
     affine: Tensor
@@ -21,14 +43,24 @@ class Draw:
     gamma: Tensor
     speckle: Tensor
     noise: Tensor
+    spoil: Spoil | None = None
+
+    def taken(self, part: slice, device: torch.device) -> "Draw":
+        """The parameters of a part of the batch, on a device."""
+        spoil = self.spoil and Spoil(**_taken(self.spoil, part, device))
+        return Draw(**_taken(self, part, device), spoil=spoil)
 
 
-def draw(count: int, size: int, generator: Generator, share: float = 1.0) -> Draw:
+def _taken(drawn: Draw | Spoil, part: slice, device: torch.device) -> dict[str, Tensor]:
+    return {name: value[part].to(device) for name, value in vars(drawn).items() if isinstance(value, Tensor)}
+
+
+def draw(count: int, size: int, generator: Generator, share: float = 1.0, spoiled: float = 0.0) -> Draw:
     """Draw for ``count`` images of ``size`` x ``size``; all randomness of augmentation is here, on the CPU.
 
     Left and right are mirrored; up and down never are: depth has a direction. Rotation within 15 degrees, zoom 0.75 to
     1.33, a change of proportions within 15 %, shifts within 10 % of the frame. share: of the images, in [0, 1], that
-    get more than the mirror.
+    get more than the mirror. spoiled: of them, the share that each part of ``Spoil`` falls upon.
     """
 
     def uniform(low: float, high: float) -> Tensor:
@@ -53,7 +85,24 @@ def draw(count: int, size: int, generator: Generator, share: float = 1.0) -> Dra
         speckle=per_image(uniform(0.0, 0.2)),
         noise=torch.randn(count, 1, size // 2, size // 2, generator=generator),
     )
-    return _spared(drawn, mirror, torch.rand(count, generator=generator) >= share) if share < 1 else drawn
+    if share < 1:
+        drawn = _spared(drawn, mirror, torch.rand(count, generator=generator) >= share)
+    return replace(drawn, spoil=_draw_spoil(count, size, generator, spoiled)) if spoiled else drawn
+
+
+def _draw_spoil(count: int, size: int, generator: Generator, share: float) -> Spoil:
+    def fallen(between: tuple[float, float], without: float) -> Tensor:
+        low, high = between
+        values = low + (high - low) * torch.rand(count, generator=generator)
+        return torch.where(torch.rand(count, generator=generator) < share, values, without).view(count, 1, 1, 1)
+
+    return Spoil(
+        blur=fallen(BLUR, 0.0),
+        coarse=fallen((1.0, 1.0), 0.0),
+        contrast=fallen(CONTRAST, 1.0),
+        grain=fallen(NOISE, 0.0),
+        noise=torch.randn(count, 1, size, size, generator=generator),
+    )
 
 
 def _spared(drawn: Draw, mirror: Tensor, chosen: Tensor) -> Draw:
@@ -85,7 +134,28 @@ def shade(images: Tensor, drawn: Draw) -> Tensor:
     return spoiled.clamp(0, 1).pow(drawn.gamma)
 
 
+def spoil(images: Tensor, drawn: Spoil) -> Tensor:
+    """Apply blur, half resolution, contrast and noise to ``float (N, 1, H, W)`` in [0, 1]."""
+    images = _blurred(images, drawn.blur)
+    coarse = functional.interpolate(functional.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear")
+    images = torch.lerp(images, coarse, drawn.coarse)
+    mean = images.mean((2, 3), keepdim=True)
+    return (mean + drawn.contrast * (images - mean) + drawn.grain * drawn.noise).clamp(0, 1)
+
+
+def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
+    """Each image blurred by a Gaussian of its own deviation, ``float (N, 1, 1, 1)`` in pixels; 0 leaves it alone."""
+    places = torch.arange(-_REACH, _REACH + 1, device=images.device)
+    kernels = torch.exp(-0.5 * (places / deviation.clamp(min=1e-3)) ** 2)
+    kernels = kernels / kernels.sum(-1, keepdim=True)
+    alone = images.transpose(0, 1)
+    for kernel in (kernels, kernels.transpose(2, 3)):
+        alone = functional.conv2d(alone, kernel, padding="same", groups=len(images))
+    return alone.transpose(0, 1)
+
+
 def augment(images: Tensor, masks: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
     """Geometry for both, then brightness for the image: ``float (N, 1, H, W)`` each, in the order given."""
     images, masks = warp(images, masks, drawn.affine)
-    return shade(images, drawn), masks
+    images = shade(images, drawn)
+    return (spoil(images, drawn.spoil) if drawn.spoil else images), masks

@@ -16,7 +16,7 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.unet import UNet
-from sonoseg.prediction.predictor import Predictor
+from sonoseg.prediction.predictor import Both, Predictor
 
 FORMAT, VERSION = "sonoseg-checkpoint", 1
 
@@ -35,11 +35,13 @@ class Checkpoint:
         """The one prediction path, with this network on a torch device."""
         network = self.network.to(device)
 
-        def logits(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        def answer(images: NDArray[np.float32]) -> NDArray[np.float32] | Both:
             with torch.inference_mode():
-                return network(torch.from_numpy(images).to(device)).float().cpu().numpy()  # type: ignore[no-any-return]
+                logits, presence = network.answer(torch.from_numpy(images).to(device))
+            found = logits.float().cpu().numpy()
+            return found if presence is None else (found, presence.float().cpu().numpy())
 
-        return Predictor(logits, self.record["size"], self.record["threshold"])
+        return Predictor(answer, self.record["size"], self.record["threshold"])
 
 
 def save(path: Path, weights: dict[str, Tensor], record: Record) -> None:

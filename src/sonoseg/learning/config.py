@@ -55,15 +55,26 @@ class Config:
     precision: str = setting(
         "auto", "Of computing; auto takes bf16 where the machine has it.", allowed=("auto", "32", "bf16")
     )
-    also: tuple[str, ...] = setting(
-        (), "A set to train on as well, whole, never judged on; half of an epoch at most. May be repeated.",
-        form="NAME:WHERE",
-    )  # fmt: skip
+    also: tuple[str, ...] = setting((), "A set to train on as well. May be repeated.", form="NAME:WHERE")
+    also_fold: int = setting(-1, "Of the sets of --also, the fold to hold out; -1 trains on all of them.", -1, 1000)
+    mix: str = setting(
+        "half", "How many of them: all in every epoch, or at most as many as of the first.", allowed=("half", "all")
+    )
+    normals: int = setting(0, "Crops without a lesion, cut beside lesions, that are added to a batch.", 0, 4096)
+    presence: float = setting(
+        0.0, "Weight of the loss of a head that tells whether there is a lesion at all; 0 for no such head.", 0, 10
+    )
     loss: str = setting(
         "lesions", "Images that its Dice part is over: those with lesions, or all.", allowed=("lesions", "all")
     )
     padding: str = setting("plain", "Of a timm encoder; same for weights from TensorFlow.", allowed=("plain", "same"))
     augmented: float = setting(1.0, "Share of the images that are changed by more than a mirror.", 0, 1)
+    spoiled: float = setting(
+        0.0, "Share of the images that blur, half resolution, contrast and noise each fall upon.", 0, 1
+    )
+    decayed: str = setting(
+        "all", "Parameters that decay: all, or kernels alone, no normalisations and biases.", allowed=("all", "kernels")
+    )
     encoder_rate: float = setting(1.0, "Of a timm encoder, as a share of the learning rate.", 0, 1)
     pretrained: str = setting(
         "", "A finished run of the same architecture to begin with: its folder or checkpoint.", form="RUN"

@@ -37,7 +37,8 @@ PHANTOMS = "phantom:24"
 
 
 class WithGates(nn.Module):
-    """A network that gives the maps of its attention gates beside its logits, coarsest first."""
+    """A network that gives all that it knows: logits, presence where it has that head, and the maps of its attention
+    gates, coarsest first."""
 
     def __init__(self, network: UNet) -> None:
         super().__init__()
@@ -45,13 +46,13 @@ class WithGates(nn.Module):
         self.gates = [module for module in network.modules() if isinstance(module, AttentionGate)]
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Float (N, 1, H, W) to logits (N, classes, H, W) and one map in [0, 1] per gate."""
+        """Float (N, 1, H, W) to logits (N, classes, H, W), logits of presence (N,), and one map in [0, 1] per gate."""
         maps: list[Tensor] = []
         hooks = [gate.weigh.register_forward_hook(lambda _module, _input, out: maps.append(out)) for gate in self.gates]
-        logits = self.network(image)
+        logits, presence = self.network.answer(image)
         for hook in hooks:
             hook.remove()
-        return (logits, *maps)
+        return (logits, *maps) if presence is None else (logits, presence, *maps)
 
 
 def export(
@@ -99,7 +100,8 @@ def export_int8(source: Path, out: Path, name: str | None = None, data: str = ""
 
 
 def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
-    """Largest difference of a probability between torch and the file, and the share of mask pixels that differ."""
+    """Largest difference of a probability, of a pixel or of presence, between torch and the file, and the share of mask
+    pixels that differ."""
     ours = stored.predictor()
     loaded = modelfile.load(path, backend="onnxruntime")
     theirs = replace(ours, network=loaded.network)
@@ -108,6 +110,8 @@ def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]
         image = sample.read()[0]
         one, other = ours.predict(image), theirs.predict(image)
         largest = max(largest, float(np.abs(one.probability - other.probability).max()))
+        if one.presence is not None and other.presence is not None:
+            largest = max(largest, abs(one.presence - other.presence))
         differing += int(np.count_nonzero(one.mask != other.mask))
         pixels += one.mask.size
     return largest, differing / max(pixels, 1)
@@ -123,7 +127,7 @@ def _graph(stored: checkpoint.Checkpoint) -> Any:
             network,
             (torch.zeros(2, 1, size, size),),
             input_names=[modelfile.INPUT],
-            output_names=[modelfile.OUTPUT, *gates],
+            output_names=[modelfile.OUTPUT, *([modelfile.PRESENCE] if network.network.presence else []), *gates],
             dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
             opset_version=OPSET,
             dynamo=True,

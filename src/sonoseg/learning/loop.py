@@ -5,7 +5,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,19 +21,19 @@ from sonoseg.files import replacing
 from sonoseg.learning import checkpoint
 from sonoseg.learning.batches import Packed, Share, keep_freed_memory, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
-from sonoseg.learning.losses import LOSSES, lesion_dice
+from sonoseg.learning.losses import LOSSES, lesion_dice, presence_loss
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.encoders import TimmEncoder
 from sonoseg.learning.networks.unet import UNet
 
+TOLD = 0.5
+"""Seconds, at least, between two reports: what is told is waited for."""
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
 LARGEST_GRADIENT = 1.0
 VALIDATION_BATCH = 16
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would tell precision and seed on the terminal
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 Epoch = dict[str, float]
 """One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took and images that it trained on in one
@@ -44,8 +44,9 @@ of them; validation_dice where a validation part was cut off."""
 class Run:
     """What every process of a run is given. It is pickled where processes are spawned.
 
-    state: the file that holds the last finished epoch. report: called with the epoch's number, the share of it that is
-    done and the loss so far, in the first process. finished: called with the history after each epoch.
+    state: the file that holds the last finished epoch. report: called now and then, and at an epoch's end, with its
+    number, the share of it that is done and the loss so far, in the first process. finished: called with the history
+    after each epoch.
     """
 
     config: Config
@@ -76,15 +77,27 @@ def train(run: Run) -> dict[str, Tensor]:
     return dict(_read_state(run.state)["average"])
 
 
+class _Answers(nn.Module):
+    """A network that gives its mask and its presence in one pass, as it is trained."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.network.answer(image)
+
+
 def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
+    run = replace(run, training=run.training.to(fabric.device))
     keep_freed_memory()
     fabric.seed_everything(config.seed, verbose=False)
     channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
     network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, weight_decay=config.weight_decay)
-    model, optimizer = fabric.setup(network, optimizer)
-    average = AveragedModel(network, multi_avg_fn=_warmed_up(config.average))
+    model, optimizer = fabric.setup(_Answers(network), optimizer)
+    average = AveragedModel(network)
     history: list[Epoch] = []
     if run.state.exists():
         history = _restore(run, network, optimizer, average)
@@ -93,7 +106,8 @@ def _train(fabric: Fabric, run: Run) -> None:
         began = time.perf_counter()
         line = _train_epoch(fabric, run, model, optimizer, average, epoch)
         line["seconds"] = round(time.perf_counter() - began, 3)
-        line["images_per_second"] = round(len(run.training) / line["seconds"], 2)
+        seen = len(run.training) + config.normals * steps_per_epoch(len(run.training), config.batch)
+        line["images_per_second"] = round(seen / line["seconds"], 2)
         if run.validation is not None or epoch + 1 == config.epochs:
             update_bn(_plain_batches(run.training, config.batch, fabric.device), average.module)
         if run.validation is not None:
@@ -113,20 +127,26 @@ def _train_epoch(
     share = Share(fabric.global_rank, fabric.world_size)
     model.train()
     total = torch.zeros((), device=fabric.device)
-    batches = training_batches(run.training, config.batch, config.seed, epoch, share, fabric.device, config.augmented)
-    for step, (images, masks) in enumerate(batches):
-        rate = learning_rate(config.learning_rate, epoch * steps + step, config.epochs * steps)
+    told = 0.0
+    for step, (images, masks) in enumerate(training_batches(run.training, config, epoch, share, fabric.device)):
+        done = epoch * steps + step
+        rate = learning_rate(config.learning_rate, done, config.epochs * steps)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
-        loss = LOSSES[config.loss](model(images), masks)
+        logits, presence = model(images)
+        loss = LOSSES[config.loss](logits, masks)
+        if presence is not None:
+            loss = loss + config.presence * presence_loss(presence, masks)
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        average.update_parameters(cast(nn.Module, model.module))
+        average.multi_avg_fn = get_ema_multi_avg_fn(decay(config.average, done))  # type: ignore[no-untyped-call]
+        average.update_parameters(cast(_Answers, model.module).network)
         total += loss.detach()
-        if fabric.is_global_zero:
+        if fabric.is_global_zero and (step + 1 == steps or time.monotonic() - told > TOLD):
             run.report(epoch, (step + 1) / steps, float(total) / (step + 1))
+            told = time.monotonic()
     mean = float(cast(Tensor, fabric.all_reduce(total / steps)))
     if not math.isfinite(mean):
         raise UserError(
@@ -145,15 +165,10 @@ def learning_rate(highest: float, step: int, steps: int) -> float:
     return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _warmed_up(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Averages weights with a decay that rises with the steps done, from 0.1 to ``decay``: a short run is not held back
-    by its first weights."""
-
-    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
-        steps = int(count)
-        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, count)  # type: ignore[no-untyped-call]
-
-    return update
+def decay(highest: float, step: int) -> float:
+    """Of the averaged weights: rises with the steps done, from 0.1, so that a short run is not held back by its first
+    weights."""
+    return min(highest, (1 + step) / (10 + step))
 
 
 def _plain_batches(data: Packed, batch: int, device: torch.device) -> Iterator[Tensor]:
@@ -186,35 +201,44 @@ def first_network(config: Config) -> UNet:
     if not config.pretrained:
         return new_network(config)
     stored = checkpoint.load(Path(config.pretrained))
-    if stored.record["model"] != model_record(config):
-        other = [
-            f"{name} {value}" for name, value in stored.record["model"].items() if model_record(config)[name] != value
-        ]
+    theirs, ours = stored.record["model"], model_record(config)
+    if theirs != ours:
+        other = [f"{name} {theirs.get(name)}" for name in ours | theirs if theirs.get(name) != ours.get(name)]
         raise UserError(
             f"{config.pretrained} is of another architecture: {', '.join(other)}",
-            hint="give the same model, width, encoder, steps and padding",
+            hint="give the same model, width, encoder, steps, padding and presence",
         )
     return stored.network.train()
 
 
 def _groups(network: UNet, config: Config) -> list[dict[str, Any]]:
-    """The parameters by the share of the learning rate that they are given."""
+    """The parameters by the share of the learning rate that they are given, and by whether they decay."""
     backbone = list(network.encoder.backbone.parameters()) if isinstance(network.encoder, TimmEncoder) else []
     known = {id(parameter) for parameter in backbone}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    groups = [{"params": rest, "share": 1.0}]
-    return [*groups, {"params": backbone, "share": config.encoder_rate}] if backbone else groups
+    groups: list[dict[str, Any]] = [{"params": rest, "share": 1.0}]
+    if backbone:
+        groups.append({"params": backbone, "share": config.encoder_rate})
+    return groups if config.decayed == "all" else [part for group in groups for part in _by_decay(group)]
+
+
+def _by_decay(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its kernels, and apart its normalisations and biases without weight decay."""
+    kernels = [parameter for parameter in group["params"] if parameter.ndim > 1]
+    others = [parameter for parameter in group["params"] if parameter.ndim <= 1]
+    return [group | {"params": kernels}, group | {"params": others, "weight_decay": 0.0}]
 
 
 def model_record(config: Config) -> dict[str, Any]:
-    """The arguments of ``build`` that a checkpoint keeps."""
-    return {
+    """The arguments of ``build`` that a checkpoint keeps; of presence only where there is that head."""
+    record = {
         "model": config.model,
         "width": config.width,
         "encoder": None if config.encoder == "plain" else config.encoder,
         "steps": config.steps,
         "padding": config.padding,
     }
+    return record | ({"presence": True} if config.presence else {})
 
 
 def in_bfloat16(config: Config) -> bool:
@@ -250,7 +274,8 @@ def _read_state(path: Path) -> dict[str, Any]:
 
 def _restore(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel) -> list[Epoch]:
     state = _read_state(run.state)
-    changed = [name for name, value in vars(run.config).items() if state["config"].get(name) != value]
+    stands = vars(Config(**state["config"]))
+    changed = [name for name, value in vars(run.config).items() if stands[name] != value]
     if changed:
         raise UserError(
             f"{run.state} belongs to a run with other settings: {', '.join(changed)}",

@@ -33,6 +33,11 @@ def dice_and_cross_entropy(logits: Tensor, masks: Tensor, normals: bool = False)
     return cross_entropy + ((1 - dice) * with_lesion).sum() / with_lesion.sum().clamp(min=1)
 
 
+def presence_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Mean cross-entropy of there being a lesion at all, a scalar. logits: ``float (N,)``. masks: as above."""
+    return functional.binary_cross_entropy_with_logits(logits, masks.amax((1, 2, 3)))
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lesions": dice_and_cross_entropy,
     "all": partial(dice_and_cross_entropy, normals=True),

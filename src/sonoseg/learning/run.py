@@ -15,7 +15,7 @@ from sonoseg import __version__
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.data.sets.sources import open_set
-from sonoseg.data.splits import scored, split
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import write_text
@@ -62,13 +62,13 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed)
     also = _open_also(config, data)
-    before = _pretrained(config, data)
+    before = _pretrained(config, data, also)
     first_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
-    more = (sample for other in also for sample in scored(other))
-    packed = pack((*parts.training, *more), config.size, watch.decoded)
-    training = replace(packed, home=len(parts.training))
+    more = [sample for other in also for sample in split(other, config.also_fold).training]
+    packed = pack((*parts.training, *more), config.size, watch.decoded, crops=config.normals > 0)
+    training = replace(packed, home=len(parts.training) if config.mix == "half" else None)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
     _tell_machine(out, config)
@@ -205,19 +205,22 @@ def told_settings(config: Config) -> dict[str, Any]:
     return {name: value for name, value in (vars(config) | files | {"also": also}).items() if name != "data"}
 
 
-def _pretrained(config: Config, data: DataSet) -> dict[str, Any]:
+def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[str, Any]:
     """The record of the network to begin with, empty where there is none.
 
-    Errors: ``UserError`` where it has seen images of the set that a fold of is held out.
+    Errors: ``UserError`` where it has seen images of a set that a fold is held out of.
     """
     if not config.pretrained:
         return {}
     record = checkpoint.load(Path(config.pretrained)).record
-    if config.fold >= 0 and data.name in {seen["set"] for seen in _sets_seen(record)}:
-        raise UserError(
-            f"{config.pretrained} was trained on images of {data.name}, which fold {config.fold} is held out of",
-            hint="begin with a network of another set; --fold -1 trains on all",
-        )
+    held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
+    for seen in _sets_seen(record):
+        if held_out.get(seen["set"], -1) >= 0:
+            raise UserError(
+                f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
+                "held out of",
+                hint="begin with a network of another set; fold -1 trains on all",
+            )
     return record
 
 
@@ -230,7 +233,8 @@ def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _record(
     config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str], before: Mapping[str, Any]
 ) -> dict[str, Any]:
-    others = [{"set": other.name, "citation": other.citation, "licence": other.licence} for other in also]
+    fold = {"fold": config.also_fold} if config.also_fold >= 0 else {}
+    others = [{"set": other.name, "citation": other.citation, "licence": other.licence} | fold for other in also]
     earlier = [seen for seen in _sets_seen(before) if seen not in others] if before else []
     seen = {*digests, *before["trained_on"]["digests"]} if before else set(digests)
     return {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sonoseg.errors import UserError
 from sonoseg.files import Received, checksum, write_text
 from sonoseg.prediction import onnxfile
-from sonoseg.prediction.predictor import Model, Predictor
+from sonoseg.prediction.predictor import Both, Model, Predictor
 from sonoseg.prediction.runtime import FLOAT32, Session, default_backend, start
 
 FORMAT, VERSION = "sonoseg-model", 2
@@ -32,10 +32,12 @@ USE = {
     "sum; columns first, then rows, on uint8 with weights of 22 bits, each pass rounded half up to uint8",
     "input": "float32 (N, 1, size, size): grey / 255",
     "output": "logits, float32 (N, 1, size, size); probability = 1 / (1 + exp(-logit))",
-    "mirrored": "if true, the mean of the image's probability and of its mirror image's, mirrored back, counts",
+    "mirrored": "if true, the mean of the image's probability and of its mirror image's, mirrored back, counts; of "
+    "both presences as well",
     "inverse": "the rows and columns of the letterbox are cut out and brought to (height, width) by the same filter, "
     "on float32, columns first",
-    "mask": "probability >= threshold",
+    "presence": "where there is this output: logits, float32 (N), as probabilities that there is a lesion at all",
+    "mask": "probability >= threshold; empty where presence is below least_presence",
     "specks": "components of the mask, pixels touching by side or corner; one is left out where it has fewer pixels "
     "than smallest_lesion height width, or a mean probability below least_confidence, both judged before any is left "
     "out; holes stay",
@@ -45,8 +47,9 @@ USE = {
 INT8 = "int8"
 """The precision of a file whose weights and activations are 8-bit integers."""
 
-INPUT, OUTPUT, GATE = "image", "logits", "gate_"
-"""Names in the graph: the input, the output that counts, and how the outputs of attention gates begin."""
+INPUT, OUTPUT, PRESENCE, GATE = "image", "logits", "presence", "gate_"
+"""Names in the graph: the input, the output that counts, that of presence (from version 2 on, where the network has
+it), and how the outputs of attention gates begin."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The models that come with the package, ``NAME.onnx``."""
@@ -57,7 +60,7 @@ SUMS = "SHA256SUMS"
 Record = dict[str, Any]
 """format, version, name, size, threshold, smallest_lesion (a share of the image's area), classes, provenance, scores,
 licence (of the weights), trained_on (``digests`` of the images), use, precision and digest; docs/model-format.md tells
-each. least_confidence and mirrored, see ``Predictor``, may be left out."""
+each. least_confidence, least_presence and mirrored, see ``Predictor``, may be left out."""
 
 
 def load(
@@ -89,6 +92,7 @@ def load(
         threshold=record["threshold"],
         smallest_lesion=record["smallest_lesion"],
         least_confidence=record.get("least_confidence", 0.0),
+        least_presence=record.get("least_presence", 0.0),
         mirrored=record.get("mirrored", False),
         gates=network.gates if gates else None,
         model=Model(record["name"], _sha256(content), network.backend, network.precision, record),
@@ -108,6 +112,7 @@ def sidecar(path: Path) -> Record:
     record = read_record(path)
     return {
         "least_confidence": 0.0,
+        "least_presence": 0.0,
         "mirrored": False,
         "precision": FLOAT32,
         "use": USE,
@@ -184,19 +189,23 @@ class FileNetwork:
         arithmetic = FLOAT32 if self.precision == INT8 else self.precision
         return start(self.content, self.source, self.backend, self.threads, self.parallel, arithmetic)
 
-    def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32] | Both:
         """See ``Network``."""
-        (logits,) = self.session.run({INPUT: frames}, [OUTPUT])
-        needed = (len(frames), 1, self.size, self.size)
-        if logits.shape != needed:
-            found = f"logits {logits.shape}; {needed} are needed"
-            raise UserError(f"{self.source} gives {found}", hint="export it again")
-        if np.isnan(logits).any():
+        names = [name for name in (OUTPUT, PRESENCE) if name in self.session.outputs]
+        answers = self.session.run({INPUT: frames}, names)
+        for name, values in zip(names, answers, strict=True):
+            self._check(name, values, len(frames))
+        return answers[0] if len(answers) == 1 else (answers[0], answers[1])
+
+    def _check(self, name: str, values: NDArray[np.float32], count: int) -> None:
+        needed = (count, 1, self.size, self.size) if name == OUTPUT else (count,)
+        if values.shape != needed:
+            raise UserError(f"{self.source} gives {name} {values.shape}; {needed} are needed", hint="export it again")
+        if np.isnan(values).any():
             raise UserError(
-                f"{self.source} gives logits that are no numbers on {self.backend} in {self.precision}",
+                f"{self.source} gives {name} that are no numbers on {self.backend} in {self.precision}",
                 hint="take another backend, or export it again",
             )
-        return logits
 
     def gates(self, frames: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See ``Gates``."""
@@ -280,6 +289,7 @@ _RULES = {
     "smallest_lesion": lambda value: 0 <= value < 1,
     "classes": lambda value: value == ["lesion"],
     "least_confidence": lambda value: value is None or 0 <= value < 1,
+    "least_presence": lambda value: value is None or 0 <= value <= 1,
     "mirrored": lambda value: value in (None, False, True),
     "precision": lambda value: value in (None, FLOAT32, INT8),
 }

@@ -13,8 +13,11 @@ from sonoseg.images.pictures import Image, from_array, read_image
 from sonoseg.prediction.lesions import Lesion, measure, remove_specks
 from sonoseg.prediction.letterbox import Letterbox
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""``float32 (N, 1, size, size)`` in [0, 1] -> logits, ``float32 (N, 1, size, size)``."""
+Both = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Logits of the mask, ``float32 (N, 1, size, size)``, and of there being a lesion at all, ``float32 (N,)``."""
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32] | Both]
+"""``float32 (N, 1, size, size)`` in [0, 1] -> ``Both``, or of it the mask's alone where the network tells no more."""
 
 Gates = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 """``float32 (1, 1, size, size)`` in [0, 1] -> attention by gate, each ``float32 (1, C, h, w)`` in [0, 1]."""
@@ -44,6 +47,7 @@ class Prediction:
     """What was found in one image.
 
     image: the image itself. probability: ``float32 (H, W)`` in [0, 1]. mask: ``bool (H, W)``; both of the image's size.
+    presence: probability that there is a lesion at all, of several windows the highest; None where none is told.
     predictor: what found it, where that is known. A notebook shows it as a picture.
     """
 
@@ -51,6 +55,7 @@ class Prediction:
     probability: NDArray[np.float32]
     mask: NDArray[np.bool_]
     predictor: "Predictor | None" = None
+    presence: float | None = None
 
     def __repr__(self) -> str:
         found = ", ".join(map(repr, self.lesions)) or "no lesion"
@@ -80,11 +85,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictor:
-    """Letterbox, network, letterbox undone, threshold, specks removed.
+    """Letterbox, network, letterbox undone, threshold, specks removed, nothing drawn where presence is low.
 
     network: see ``Network``. size: the frame's side in pixels. threshold: probabilities at or above it are lesion.
     smallest_lesion: components of a smaller share of the image's area are removed as specks.
     least_confidence: components of a lower mean probability are removed as well.
+    least_presence: nothing is drawn in an image, or a window of it, of a lower presence, where the network tells one.
     mirrored: the mean of the probabilities of the image and of its mirror image, left for right, counts.
     gates: see ``Gates``; None where the network has none. model: what the results name.
     """
@@ -94,6 +100,7 @@ class Predictor:
     threshold: float = 0.5
     smallest_lesion: float = 0.0
     least_confidence: float = 0.0
+    least_presence: float = 0.0
     mirrored: bool = False
     gates: Gates | None = field(default=None, repr=False, compare=False)
     model: Model = Model()
@@ -115,12 +122,17 @@ class Predictor:
         frames = self._frames(seen, boxes)
         if self.mirrored:
             frames = np.concatenate((frames, frames[..., ::-1]))
-        probabilities = _probabilities(self.network(frames))
+        answer = self.network(frames)
+        logits, there = answer if isinstance(answer, tuple) else (answer, None)
+        probabilities = _logistic(logits[:, 0])
+        presences = None if there is None else _logistic(there)
         if self.mirrored:
             own, other = np.split(probabilities, 2)
             probabilities = np.float32(0.5) * (own + other[..., ::-1])
-        maps = iter([box.undo(inner) for box, inner in zip(boxes, probabilities, strict=True)])
-        return [self._prediction(image, maps) for image in images]
+            presences = None if presences is None else np.mean(np.split(presences, 2), axis=0)
+        told = [None] * len(boxes) if presences is None else map(float, presences)
+        answers = iter([(box.undo(inner), one) for box, inner, one in zip(boxes, probabilities, told, strict=True)])
+        return [self._prediction(image, answers) for image in images]
 
     def explain(self, image: Image) -> dict[str, NDArray[np.float32]]:
         """Where each attention gate lets the skip through, ``float32 (H, W)`` by name; empty without gates."""
@@ -137,18 +149,22 @@ class Predictor:
         frames = np.stack([box.fit(pixels) for box, pixels in zip(boxes, seen, strict=True)])
         return frames[:, None].astype(np.float32) / np.float32(255)
 
-    def _prediction(self, image: Image, maps: Iterator[NDArray[np.float32]]) -> Prediction:
-        """Put the maps of the image's parts, the next ones of ``maps``, where they belong."""
+    def _prediction(self, image: Image, answers: Iterator[tuple[NDArray[np.float32], float | None]]) -> Prediction:
+        """Put the answers for the image's parts, map and presence, the next ones of ``answers``, where they belong."""
         if not image.windows:
-            probability = next(maps)
-            return Prediction(image, probability, self._drawn(probability), self)
+            probability, presence = next(answers)
+            return Prediction(image, probability, self._drawn(probability, presence), self, presence)
         probability, mask = np.zeros(image.shape, np.float32), np.zeros(image.shape, bool)
+        told = []
         for window in image.windows:
-            inner = next(maps)
-            probability[window.part], mask[window.part] = inner, self._drawn(inner)
-        return Prediction(image, probability, mask, self)
+            inner, presence = next(answers)
+            probability[window.part], mask[window.part] = inner, self._drawn(inner, presence)
+            told += [] if presence is None else [presence]
+        return Prediction(image, probability, mask, self, max(told, default=None))
 
-    def _drawn(self, probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def _drawn(self, probability: NDArray[np.float32], presence: float | None) -> NDArray[np.bool_]:
+        if presence is not None and presence < self.least_presence:
+            return np.zeros(probability.shape, bool)
         drawn = probability >= self.threshold
         return remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)
 
@@ -173,10 +189,10 @@ def _image(image: Image | NDArray[np.generic] | Path | str) -> Image:
     return from_array(image) if isinstance(image, np.ndarray) else read_image(Path(image))
 
 
-def _probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logistic function of the first class, ``float32 (N, h, w)``; written so that it cannot overflow."""
+def _logistic(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of logits of any shape; written so that it cannot overflow."""
     half = np.float32(0.5)
-    return np.asarray(half + half * np.tanh(half * logits[:, 0]), np.float32)
+    return np.asarray(half + half * np.tanh(half * logits), np.float32)
 
 
 def _resized(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -30,10 +30,24 @@ class UpStep(nn.Module):
         return y
 
 
+class PresenceHead(nn.Module):
+    """Is there a lesion at all? Two linear layers on mean and maximum of each channel of the coarsest features."""
+
+    def __init__(self, channels: int, inner: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2 * channels, inner), nn.ReLU(inplace=True), nn.Linear(inner, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Float (N, channels, h, w) to logits (N,)."""
+        logits: Tensor = self.layers(torch.cat((features.mean((2, 3)), features.amax((2, 3))), dim=1))
+        return logits[:, 0]
+
+
 class UNet(nn.Module):
     """U-Net of any encoder, block and gate (Ronneberger et al. 2015).
 
-    ``widths`` are the channels of the decoder's levels, finest first; by default those of the encoder.
+    ``widths`` are the channels of the decoder's levels, finest first; by default those of the encoder. ``presence``
+    says whether there is a ``PresenceHead``.
     The normalisation of the input is the first layer, and its values ``mean`` and ``std`` are in the state dict.
     """
 
@@ -41,7 +55,13 @@ class UNet(nn.Module):
     std: Tensor
 
     def __init__(
-        self, encoder: Encoder, block: Block, gate: Gate, classes: int, widths: Sequence[int] | None = None
+        self,
+        encoder: Encoder,
+        block: Block,
+        gate: Gate,
+        classes: int,
+        widths: Sequence[int] | None = None,
+        presence: bool = False,
     ) -> None:
         super().__init__()
         skips = encoder.channels[:-1]
@@ -56,11 +76,16 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], classes, 1)
         nn.init.constant_(self.head.bias, FIRST_LOGIT)  # type: ignore[arg-type]
+        self.presence = PresenceHead(encoder.channels[-1]) if presence else None
 
     def forward(self, image: Tensor) -> Tensor:
         """Grey values in [0, 1], float32 (N, 1, H, W), at least 32 x 32, to logits (N, classes, H, W)."""
+        return self.answer(image)[0]
+
+    def answer(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As ``forward``, and beside it the logits of presence, (N,), or None without that head."""
         *skips, x = self.encoder((image - self.mean) / self.std)
+        presence = self.presence(x) if self.presence else None
         for step, skip in zip(self.decoder, reversed(skips), strict=True):
             x = step(x, skip)
-        logits: Tensor = self.head(x)
-        return logits
+        return self.head(x), presence
