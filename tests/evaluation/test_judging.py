@@ -44,6 +44,11 @@ def test_a_set_that_was_trained_on_as_a_whole_is_refused_by_its_name(data: DataS
             judge(seen, data)
 
 
+def test_of_a_set_that_was_trained_on_as_well_the_fold_that_was_held_out_is_left(data: DataSet) -> None:
+    seen = candidate("busi", fold=3, also=[{"set": "phantom", "fold": 1}])
+    assert [sample.name for sample in chosen(seen, data)] == list(data.folds.test(1))
+
+
 def test_an_image_that_was_seen_is_refused_unless_leakage_is_what_is_measured(data: DataSet) -> None:
     seen = digest(chosen(candidate(), data)[1].read()[0])
     leaking = candidate(digests=[seen])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from sonoseg.learning.augment import Draw, augment, draw, shade, warp
+from sonoseg.learning.augment import Draw, Spoil, augment, draw, shade, spoil, warp
 
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -62,7 +62,8 @@ def test_brightness_stays_in_range_and_black_stays_black() -> None:
 
 def test_one_seed_draws_the_same() -> None:
     first, second = (draw(3, 16, Generator().manual_seed(5)) for _ in range(2))
-    assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in vars(first))
+    assert first.spoil is second.spoil is None
+    assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in vars(first) if name != "spoil")
 
 
 def test_a_share_of_the_images_is_only_mirrored() -> None:
@@ -76,3 +77,37 @@ def test_a_share_of_the_images_is_only_mirrored() -> None:
     assert 0.65 < sum(spared) / 400 < 0.85
     whole, same = draw(3, 16, Generator().manual_seed(5)), draw(3, 16, Generator().manual_seed(5), share=1.0)
     assert torch.equal(whole.affine, same.affine)
+
+
+def test_what_spoils_falls_on_its_share_and_leaves_the_rest_as_it_would_be() -> None:
+    images = torch.rand(400, 1, 16, 16, generator=Generator().manual_seed(7)) * 0.5 + 0.2
+    drawn = draw(400, 16, Generator().manual_seed(6), spoiled=0.1)
+    assert torch.equal(drawn.affine, draw(400, 16, Generator().manual_seed(6)).affine)
+    assert drawn.spoil is not None
+    fallen = [
+        drawn.spoil.blur > 0, drawn.spoil.coarse > 0, drawn.spoil.contrast != 1, drawn.spoil.grain > 0,
+    ]  # fmt: skip
+    assert all(0.05 < float(part.float().mean()) < 0.16 for part in fallen)
+    untouched = ~torch.stack(fallen).any(0).flatten()
+    spoiled = spoil(images, drawn.spoil)
+    torch.testing.assert_close(spoiled[untouched], images[untouched])
+    assert (spoiled - images).abs().amax((1, 2, 3))[~untouched].min() > 1e-3
+    assert 0 <= spoiled.min() <= spoiled.max() <= 1
+
+
+def test_blur_is_of_the_deviation_that_was_drawn() -> None:
+    point = torch.zeros(2, 1, 17, 17)
+    point[:, :, 8, 8] = 1
+    zero = torch.zeros(2, 1, 1, 1)
+    deviation = torch.tensor([0.7, 1.5]).view(2, 1, 1, 1)
+    blurred = spoil(point, Spoil(deviation, zero, zero + 1, zero, torch.zeros_like(point)))
+    places = torch.arange(17.0) - 8
+    found = (blurred.sum((1, 2)) * places**2).sum(-1).sqrt()
+    torch.testing.assert_close(found, deviation.flatten(), atol=0.03, rtol=0)
+
+
+def test_a_part_of_a_draw_is_that_of_its_images() -> None:
+    drawn = draw(6, 16, Generator().manual_seed(5), spoiled=0.5)
+    part = drawn.taken(slice(1, None, 2), torch.device("cpu"))
+    images = torch.rand(6, 1, 16, 16, generator=Generator().manual_seed(1))
+    torch.testing.assert_close(augment(images, images, drawn)[0][1::2], augment(images[1::2], images[1::2], part)[0])

@@ -10,8 +10,13 @@ import torch
 from sonoseg.data.formats.packed import to_packed
 from sonoseg.data.sets.sources import open_set
 from sonoseg.learning.batches import Packed, Share, pack, steps_per_epoch, training_batches
+from sonoseg.learning.config import Config
 
 CPU = torch.device("cpu")
+
+
+def config(batch: int, seed: int = 0, normals: int = 0) -> Config:
+    return Config("phantom", size=32, batch=batch, seed=seed, normals=normals)
 
 
 def numbered(count: int, size: int = 8) -> Packed:
@@ -39,7 +44,7 @@ def test_pack_keeps_order_and_fits_the_frame() -> None:
 def test_an_epoch_is_decided_by_seed_and_number() -> None:
     data = numbered(10)
     first, again, other = (
-        [images for images, _ in training_batches(data, 4, 0, epoch, Share(), CPU)] for epoch in (3, 3, 4)
+        [images for images, _ in training_batches(data, config(4, 0), epoch, Share(), CPU)] for epoch in (3, 3, 4)
     )
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
@@ -47,16 +52,16 @@ def test_an_epoch_is_decided_by_seed_and_number() -> None:
 
 def test_every_image_is_seen_and_every_batch_is_full() -> None:
     data = numbered(10)
-    batches = list(training_batches(data, 4, 0, 0, Share(), CPU))
+    batches = list(training_batches(data, config(4, 0), 0, Share(), CPU))
     assert [len(images) for images, _ in batches] == [4] * steps_per_epoch(10, 4)
-    small = list(training_batches(numbered(3), 8, 0, 0, Share(), CPU))
+    small = list(training_batches(numbered(3), config(8, 0), 0, Share(), CPU))
     assert [len(images) for images, _ in small] == [8]
 
 
 def test_shares_of_two_processes_make_the_whole_batch() -> None:
     data = numbered(12)
-    whole = [images for images, _ in training_batches(data, 4, 1, 2, Share(), CPU)]
-    parts = [[images for images, _ in training_batches(data, 4, 1, 2, Share(rank, 2), CPU)] for rank in (0, 1)]
+    whole = [images for images, _ in training_batches(data, config(4, 1), 2, Share(), CPU)]
+    parts = [[images for images, _ in training_batches(data, config(4, 1), 2, Share(rank, 2), CPU)] for rank in (0, 1)]
     for batch, first, second in zip(whole, *parts, strict=True):
         torch.testing.assert_close(torch.stack([first, second], 1).flatten(0, 1), batch)
 
@@ -102,3 +107,26 @@ def test_memory_that_was_freed_is_not_cleared_again() -> None:
         for keep in (False, True)
     ]
     assert faults[1] < faults[0] / 10
+
+
+def test_crops_beside_lesions_are_packed_and_added_to_every_batch() -> None:
+    samples = open_set("phantom:20").samples
+    assert pack(samples, 32).beside is None
+    data = pack(samples, 32, crops=True)
+    assert data.beside is not None
+    assert data.beside.shape == (len(data.beside), 1, 32, 32)
+    assert torch.equal(data.images, pack(samples, 32).images)
+    assert len(data) == 20
+    batches = list(training_batches(data, config(4, normals=3), 0, Share(), CPU))
+    assert [images.shape[0] for images, _ in batches] == [7] * 5
+    assert all((masks[4:] == 0).all() for _, masks in batches)
+    assert all((images[4:].amax((1, 2, 3)) > 0).all() for images, _ in batches)
+    plain = list(training_batches(data, config(4), 0, Share(), CPU))
+    assert torch.equal(plain[0][0], next(training_batches(replace(data, beside=None), config(4), 0, Share(), CPU))[0])
+
+
+def test_moved_to_a_device_it_is_the_same() -> None:
+    data = pack(open_set("phantom:20").samples[:4], 32, crops=True)
+    moved = data.to(CPU)
+    assert torch.equal(moved.images, data.images)
+    assert moved.digests == data.digests

@@ -37,6 +37,21 @@ def test_its_predictor_answers_in_the_size_of_the_image(written: Path) -> None:
     assert 0 <= prediction.probability.min() <= prediction.probability.max() <= 1
 
 
+def test_presence_is_told_where_the_network_has_that_head(written: Path, tmp_path: Path) -> None:
+    image = Image(np.full((50, 71), 90, np.uint8))
+    assert checkpoint.load(written).predictor().predict(image).presence is None
+    model = RECORD["model"] | {"presence": True}
+    checkpoint.save(tmp_path / "there", build(**model).state_dict(), RECORD | {"model": model})
+    stored = checkpoint.load(tmp_path / "there")
+    presence = stored.predictor().predict(image).presence
+    assert presence is not None
+    frame = torch.zeros(1, 1, 32, 32)
+    frame[:, :, 4:27] = 90 / 255  # 50 x 71 in 32 x 32 takes 23 rows
+    with torch.no_grad():
+        told = stored.network.answer(frame)[1]
+    assert presence == pytest.approx(float(told.sigmoid()), abs=1e-6)
+
+
 def test_what_is_no_checkpoint_is_refused(written: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         checkpoint.load(tmp_path / "none.safetensors")

@@ -52,7 +52,8 @@ def test_odd_texts_come_back(tmp_path: Path, text: str) -> None:
     [{"width": 0}, {"size": 31}, {"epochs": -1}, {"fold": -2}, {"device": "tpu"}, {"validation": 1.0},
      {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"learning_rate": float("inf")}, {"precision": "16"},
      {"devices": 0}, {"seed": 2**70}, {"model": "unt"}, {"size": "5"}, {"size": 64.0}, {"size": True}, {"data": 5},
-     {"also": "phantom"}, {"also": (5,)}, {"data": "\udc80"}],
+     {"also": "phantom"}, {"also": (5,)}, {"data": "\udc80"},
+     {"mix": "third"}, {"presence": -0.1}, {"normals": -1}, {"also_fold": -2}, {"spoiled": 1.1}, {"decayed": "none"}],
 )  # fmt: skip
 def test_what_is_not_allowed_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} is ") as caught:

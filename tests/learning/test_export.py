@@ -73,3 +73,18 @@ def test_no_path_of_the_machine_is_in_the_file(written: Path) -> None:
     content = written.read_bytes()
     assert str(Path(exporting.__file__).parent).encode() not in content
     json.dumps(modelfile.read_record(written))
+
+
+def test_presence_is_an_output_of_its_own_and_its_rule_stands_in_the_record(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = {"model": "attention-unet", "width": 4, "presence": True}
+    checkpoint.save(tmp_path / "a.safetensors", build(**model).state_dict(), RECORD | {"model": model})
+    export(tmp_path / "a.safetensors", tmp_path / "a.onnx", extra={"least_presence": 0.999})
+    outputs = [output.name for output in onnx.load(str(tmp_path / "a.onnx")).graph.output]
+    assert outputs == ["logits", "presence", "gate_1", "gate_2", "gate_3", "gate_4"]
+    images = [Image(np.random.default_rng(0).integers(0, 256, shape, np.uint8)) for shape in ((40, 60), (97, 33))]
+    ours, theirs = checkpoint.load(tmp_path / "a.safetensors").predictor(), modelfile.load(tmp_path / "a.onnx")
+    for first, second in zip(ours.predict_batch(images), theirs.predict_batch(images), strict=True):
+        assert second.presence == pytest.approx(first.presence, abs=2e-2)  # where OpenVINO has bfloat16
+        assert not second.mask.any()
+    assert theirs.least_presence == 0.999

@@ -12,7 +12,7 @@ from sonoseg.errors import UserError
 from sonoseg.learning import loop
 from sonoseg.learning.batches import Packed, pack
 from sonoseg.learning.config import Config
-from sonoseg.learning.loop import Epoch, Run, first_network, learning_rate, train, validate
+from sonoseg.learning.loop import Epoch, Run, _groups, first_network, learning_rate, train, validate
 
 CONFIG = Config("phantom:20", size=32, width=4, epochs=3, batch=8, device="cpu")
 
@@ -103,11 +103,10 @@ def test_a_validation_part_is_scored_after_each_epoch(packed: Packed, tmp_path: 
 
 
 def test_two_processes_train_one_network(packed: Packed, tmp_path: Path) -> None:
-    told = Waiting()
-    weights = train(
-        Run(replace(CONFIG, devices=2, epochs=1), packed, None, tmp_path / "a.pt", told.report, told.finished)
-    )
-    alone = run(replace(CONFIG, epochs=1), packed, tmp_path / "b.pt")
+    told, config = Waiting(), replace(CONFIG, epochs=1, presence=0.5, normals=2)
+    data = replace(packed, beside=packed.images[:4])
+    weights = train(Run(replace(config, devices=2), data, None, tmp_path / "a.pt", told.report, told.finished))
+    alone = run(config, data, tmp_path / "b.pt")
     assert weights.keys() == alone.keys()
     assert all(value.isfinite().all() for value in weights.values())
     name = "encoder.blocks.0.0.0.weight"
@@ -143,6 +142,50 @@ def test_a_state_of_other_settings_or_a_damaged_one_is_refused(packed: Packed, t
     state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(UserError, match="cannot be resumed from"):
         run(CONFIG, packed, state)
+
+
+def test_an_earlier_recipe_trains_as_it_did(packed: Packed, tmp_path: Path) -> None:
+    """The losses of a run before there were presence, crops and more; other builds of torch round otherwise."""
+    told = Told()
+    run(replace(CONFIG, precision="32", batch=8, augmented=0.75), replace(packed, home=10), tmp_path / "a.pt", told)
+    losses = [line["loss"] for line in told.history]
+    assert losses == pytest.approx([1.1667800, 1.1501954, 1.1353877], abs=1e-4)
+
+
+def test_presence_is_learnt_beside_the_mask(tmp_path: Path) -> None:
+    data = pack(open_set("phantom:40").samples, 32, crops=True)
+    config = replace(CONFIG, epochs=20, width=8, learning_rate=0.01, presence=0.5, normals=4, spoiled=0.1)
+    network = first_network(config)
+    network.load_state_dict(run(config, data, tmp_path / "a.pt"))
+    images, masks = data.at(torch.arange(40), torch.device("cpu"))
+    with torch.no_grad():
+        _, presence = network.eval().answer(images)
+    assert presence is not None
+    there = masks.amax((1, 2, 3)) > 0
+    assert presence[there].mean() > presence[~there].mean() + 0.5
+
+
+def test_stopped_and_resumed_with_presence_it_is_as_if_never_stopped(tmp_path: Path) -> None:
+    data = pack(open_set("phantom:20").samples[:16], 32, crops=True)
+    config = replace(CONFIG, presence=0.5, normals=2, epochs=2, decayed="kernels")
+    expected = run(config, data, tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        run(config, data, tmp_path / "a.pt", Told(stop=1))
+    assert same(run(config, data, tmp_path / "a.pt"), expected)
+
+
+def test_normalisations_and_biases_may_be_spared_the_decay() -> None:
+    network = first_network(replace(CONFIG, encoder="mobilenetv2_100"))
+    every, kernels = (
+        _groups(network, replace(CONFIG, encoder_rate=0.3, decayed=decayed)) for decayed in ("all", "kernels")
+    )
+    assert [group["share"] for group in every] == [1.0, 0.3]
+    assert not any("weight_decay" in group for group in every)
+    spared = [parameter for group in kernels if group.get("weight_decay") == 0 for parameter in group["params"]]
+    decaying = [parameter for group in kernels if "weight_decay" not in group for parameter in group["params"]]
+    assert {parameter.ndim for parameter in spared} == {1}
+    assert {parameter.ndim for parameter in decaying} == {4}
+    assert len(spared) + len(decaying) == len(list(network.parameters()))
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sonoseg.learning.losses import LOSSES, QUIET, SMOOTH, dice_and_cross_entropy, lesion_dice
+from sonoseg.learning.losses import LOSSES, QUIET, SMOOTH, dice_and_cross_entropy, lesion_dice, presence_loss
 
 
 def test_value_worked_out_by_hand() -> None:
@@ -52,3 +52,11 @@ def test_both_losses_agree_where_every_image_has_a_lesion() -> None:
     masks = (torch.rand(3, 1, 8, 8, generator=generator) > 0.5).float()
     logits = torch.randn(3, 1, 8, 8, generator=generator)
     assert float(LOSSES["all"](logits, masks)) == pytest.approx(float(LOSSES["lesions"](logits, masks)), rel=1e-6)
+
+
+def test_presence_is_of_the_whole_image() -> None:
+    masks = torch.zeros(2, 1, 4, 4)
+    masks[0, 0, 3, 3] = 1
+    assert float(presence_loss(torch.zeros(2), masks)) == pytest.approx(math.log(2))
+    assert float(presence_loss(torch.tensor([9.0, -9.0]), masks)) < 1e-3
+    assert float(presence_loss(torch.tensor([-9.0, 9.0]), masks)) == pytest.approx(9, abs=1e-3)

@@ -13,13 +13,15 @@ import torch
 from PIL import Image
 
 from sonoseg.data.folds import Folds, Row
+from sonoseg.data.samples import digest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
+from sonoseg.evaluation.judging import chosen
 from sonoseg.learning import checkpoint, run
 from sonoseg.learning.batches import pack
 from sonoseg.learning.config import Config, read_config
-from sonoseg.learning.run import LEAST_EPOCHS, STEPS, Logbook, Watch, resolve, train_run
+from sonoseg.learning.run import LEAST_EPOCHS, STEPS, Logbook, Watch, of_run, resolve, train_run
 
 CONFIG = Config("phantom:20", size=32, width=4, epochs=2, batch=8, device="cpu")
 SILENT = Watch(lambda done, of: None, lambda epochs, images: lambda epoch, share, loss: None)
@@ -196,3 +198,39 @@ def test_a_finished_run_is_readable_as_any_file_is(tmp_path: Path) -> None:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
     assert set(modes.values()) == {0o644}, modes
+
+
+def test_of_a_further_set_every_image_is_mixed_in_but_its_held_out_fold(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    config = replace(CONFIG, also=(spec,), also_fold=0, mix="all", epochs=1, normals=2, presence=0.5)
+    train_run(config, open_set(CONFIG.data), tmp_path / "run", False, SILENT)
+    record = checkpoint.load(tmp_path / "run").record
+    held_out = {digest(sample.read()[0]) for sample in split(open_set(spec), 0).test}
+    rest = {digest(sample.read()[0]) for sample in split(open_set(spec), 0).training}
+    assert held_out
+    assert rest <= set(record["trained_on"]["digests"])
+    assert not held_out & set(record["trained_on"]["digests"])
+    assert [seen["fold"] for seen in record["trained_on"]["also"]] == [0]
+    candidate = of_run(tmp_path / "run")
+    assert {digest(sample.read()[0]) for sample in chosen(candidate, open_set(spec))} == held_out
+    assert candidate.predictor.predict(open_set(spec).samples[0].read()[0]).presence is not None
+
+
+def test_a_network_that_saw_a_held_out_fold_of_a_further_set_is_not_begun_with(tmp_path: Path) -> None:
+    spec = other_set(tmp_path)
+    first = replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2)
+    train_run(first, open_set(spec), tmp_path / "first", False, SILENT)
+    config = replace(CONFIG, pretrained=str(tmp_path / "first"), also=(spec,), also_fold=0)
+    with pytest.raises(UserError, match="which fold 0 is held out of"):
+        train_run(config, open_set(CONFIG.data), tmp_path / "second", False, SILENT)
+
+
+def test_crops_that_cannot_be_cut_are_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    normal = replace(data, samples=tuple(sample for sample in data.samples if sample.label == "normal"))
+    kept = {sample.name for sample in normal.samples}
+    rows = tuple(replace(row, fold=int(row.image in kept) or None) for row in data.folds.rows)
+    with pytest.raises(UserError, match="leaves room for a crop"):
+        train_run(
+            replace(CONFIG, fold=-1, normals=2), replace(normal, folds=Folds(rows)), tmp_path / "a", False, SILENT
+        )

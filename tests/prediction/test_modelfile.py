@@ -95,9 +95,22 @@ def test_another_version_is_named(tmp_path: Path) -> None:
         load(path)
 
 
+def test_a_file_of_the_first_version_tells_no_presence(tiny: Path) -> None:
+    assert read_record(tiny)["version"] == 1
+    assert load(tiny).predict(scan()).presence is None
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("size", "64"), ("size", 0), ("threshold", 1.5), ("smallest_lesion", None), ("name", ""), ("classes", ["a", "b"])],
+    [
+        ("size", "64"),
+        ("size", 0),
+        ("threshold", 1.5),
+        ("smallest_lesion", None),
+        ("name", ""),
+        ("classes", ["a", "b"]),
+        ("least_presence", 1.5),
+    ],
 )
 def test_a_record_out_of_range_is_named(tmp_path: Path, key: str, value: object) -> None:
     path = write_model(tmp_path / "wrong.onnx", {"sonoseg": json.dumps(record(**{key: value}))})

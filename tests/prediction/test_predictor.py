@@ -171,3 +171,45 @@ def test_a_later_window_lies_over_an_earlier_one() -> None:
     mask = Predictor(network, 64).predict(Image(pixels, windows=(Window(0, 0, 64, 64), above))).mask
     assert not mask[above.part].any()
     assert np.count_nonzero(mask) == 64 * 64 - 28 * 28
+
+
+def test_where_presence_is_low_nothing_is_drawn() -> None:
+    def both(frames: Frames) -> tuple[Frames, Frames]:
+        return darkness(frames), np.full(len(frames), np.log(0.3 / 0.7), np.float32)
+
+    image = scan()
+    for least, drawn in ((0.0, True), (0.29, True), (0.31, False), (1.0, False)):
+        prediction = Predictor(both, 64, least_presence=least).predict(image)
+        assert prediction.presence == pytest.approx(0.3)
+        assert prediction.mask.any() == drawn
+        assert prediction.probability.max() > 0.9
+    untold = Predictor(darkness, 64, least_presence=1.0).predict(image)
+    assert untold.presence is None
+    assert untold.mask.any()
+
+
+def test_presence_is_the_mean_over_the_mirror_image() -> None:
+    def both(frames: Frames) -> tuple[Frames, Frames]:
+        return darkness(frames), 20 * (frames[:, 0, :, :32].mean((1, 2)) - np.float32(0.4))
+
+    image = Image(np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1)))
+    turned = Image(np.ascontiguousarray(image.pixels[:, ::-1]))
+    one, other = (Predictor(both, 64).predict(each).presence for each in (image, turned))
+    found = Predictor(both, 64, mirrored=True).predict_batch([image, turned])
+    assert one is not None
+    assert other is not None
+    assert [each.presence for each in found] == pytest.approx([(one + other) / 2] * 2, abs=1e-6)
+    assert abs(one - other) > 0.1
+
+
+def test_each_window_is_silenced_by_its_own_presence_and_the_highest_is_told() -> None:
+    def both(frames: Frames) -> tuple[Frames, Frames]:
+        return np.full_like(frames, 9), np.array([-3, 1], np.float32)
+
+    windows = (Window(0, 0, 32, 64), Window(32, 0, 32, 64))
+    prediction = Predictor(both, 64, least_presence=0.5).predict(
+        Image(np.full((64, 64), 90, np.uint8), windows=windows)
+    )
+    assert prediction.presence == pytest.approx(1 / (1 + np.exp(-1)))
+    assert not prediction.mask[:32].any()
+    assert prediction.mask[32:].all()

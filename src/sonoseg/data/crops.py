@@ -15,7 +15,7 @@ LEAST = 1 / 3
 MARGIN = 0.02
 """Share of the image's longer side that a crop keeps away from the lesions: outlines are seldom drawn too wide."""
 
-LONGEST = 2.0
+LONGEST = 1.5
 """A crop is at most this many times as high, or as wide, as the image's proportions make it: else its shape tells that
 it is one."""
 

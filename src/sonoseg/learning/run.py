@@ -15,7 +15,7 @@ from sonoseg import __version__
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.data.sets.sources import open_set
-from sonoseg.data.splits import split
+from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import write_text
@@ -68,6 +68,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     folds.write(out / FOLDS, data.folds)
     more = [sample for other in also for sample in split(other, config.also_fold).training]
     packed = pack((*parts.training, *more), config.size, watch.decoded, crops=config.normals > 0)
+    if config.normals and packed.beside is None:
+        raise UserError("no lesion of the training part leaves room for a crop beside it", hint="leave --normals out")
     training = replace(packed, home=len(parts.training) if config.mix == "half" else None)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)

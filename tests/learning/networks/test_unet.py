@@ -49,3 +49,19 @@ def test_logits_depend_on_no_other_image_in_evaluation() -> None:
     model = network().eval()
     pair = torch.rand(2, 1, 40, 40)
     torch.testing.assert_close(model(pair)[:1], model(pair[:1]))
+
+
+def test_presence_stands_beside_the_mask_and_changes_nothing_of_it() -> None:
+    def seeded(presence: bool) -> UNet:
+        torch.manual_seed(0)
+        encoder = PlainEncoder(DoubleConvolution, 4, levels=3)
+        return UNet(encoder, DoubleConvolution, PassThrough, 1, presence=presence).eval()
+
+    images = torch.rand(3, 1, 40, 33)
+    plain, both = seeded(False), seeded(True)
+    assert plain.answer(images)[1] is None
+    logits, presence = both.answer(images)
+    assert torch.equal(logits, plain(images))
+    assert presence is not None
+    assert presence.shape == (3,)
+    torch.testing.assert_close(both.answer(images[1:2])[1], presence[1:2])
