@@ -1,5 +1,4 @@
 import csv
-import errno
 import json
 import os
 import random
@@ -13,10 +12,11 @@ import PIL.Image
 import pytest
 
 import sonoseg
-from sonoseg.delivery import outputs
+from failing_disk import FailingDisk
 from sonoseg.delivery.batch import Summary, run
 from sonoseg.delivery.outputs import Options, Outcome
 from sonoseg.errors import UserError
+from sonoseg.files import alone
 from sonoseg.images.clips import clip_writer
 from sonoseg.images.pictures import read_mask
 from sonoseg.prediction.modelfile import load
@@ -241,24 +241,49 @@ def test_a_broken_page_leaves_the_others(tmp_path: Path, predictor: Predictor) -
     assert all("pages.tif" in failure.file for failure in summary.failures)
 
 
-def test_no_space_is_one_sentence_and_leaves_nothing(
-    folder: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = outputs.write_bytes
+def test_whatever_fails_is_told_and_made_good_by_resume(tmp_path: Path, predictor: Predictor) -> None:
+    place, out, whole = tmp_path / "in", tmp_path / "out", tmp_path / "whole"
+    place.mkdir()
+    for name in ("a", "b"):
+        PIL.Image.fromarray(scan(60, 80).pixels).save(place / f"{name}.png")
+    options = Options(out, overlay=False, coco=True)
+    run([place], predictor, replace(options, out=whole))
+    right = contents(whole)
+    for fails in range(1, 200):
+        disk = FailingDisk(out, fails)
+        with pytest.MonkeyPatch.context() as patch:
+            disk.install(patch)
+            try:
+                told = "".join(each.message for each in run([place], predictor, options).failures)
+            except UserError as error:
+                told = str(error)
+        if not disk.failed:
+            break
+        assert "No space left on device" in told
+        left = {name: content for name, content in contents(out).items() if not name.endswith(".csv")}
+        left.pop("coco.json", None)
+        assert left.items() <= right.items()
+        assert all(f"{name}_mask.png" in left for name in ("a", "b") if f"{name}.json" in left)
+        run([place], predictor, replace(options, resume=True))
+        assert contents(out) == right
+        shutil.rmtree(out)
+    assert 20 < fails < 199
 
-    def full(path: Path, content: bytes) -> None:
-        if path.name == "b_overlay.png":
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write(path, content)
 
-    monkeypatch.setattr(outputs, "write_bytes", full)
+def test_two_runs_into_one_folder_are_refused(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
     out = tmp_path / "out"
-    summary = run([folder], predictor, Options(out))
-    (failure,) = summary.failures
-    assert "No space left on device" in failure.message
-    assert "--resume" in failure.hint
-    assert not [name for name in names(out) if name.startswith(("b", ".b"))]
-    assert "deep/a.json" in names(out)
+    with alone(out), pytest.raises(UserError, match="another run is writing"):
+        run([folder], predictor, Options(out))
+    assert run([folder], predictor, Options(out)).failures == []
+
+
+def test_resume_removes_what_a_killed_run_left(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
+    out = tmp_path / "out"
+    (out / "deep").mkdir(parents=True)
+    for name in (".sonoseg-0123abcd.part", "deep/.sonoseg-4567cdef.part", ".sonoseg.lock"):
+        (out / name).write_bytes(b"half")
+    run([folder], predictor, Options(out, resume=True))
+    assert names(out) == ALL
 
 
 def test_tables_that_cannot_be_written_are_one_sentence(folder: Path, tmp_path: Path, predictor: Predictor) -> None:

@@ -14,7 +14,7 @@ from sonoseg.delivery import document
 from sonoseg.delivery.document import Document
 from sonoseg.delivery.outputs import Failure, Job, Options, Outcome
 from sonoseg.errors import UserError
-from sonoseg.files import replacing, write_csv, write_json
+from sonoseg.files import alone, remove_leftovers, replacing, write_csv, write_json
 from sonoseg.images import reading
 from sonoseg.images.reading import Found
 from sonoseg.images.unpacking import unpacked
@@ -62,9 +62,8 @@ def run(
     try:
         with unpacked(inputs, beside=options.out is None) as unzipped:
             found = reading.find(unzipped)
-            if folder:
-                _check_tables(folder, options)
-            return _run(found, Job(predictor, options), folder, report)
+            with _held(folder, options):
+                return _run(found, Job(predictor, options), folder, report)
     except OSError as error:  # those of single files are among their failures
         raise UserError(
             f"the tables cannot be written to {folder} ({error.strerror or error})",
@@ -109,9 +108,20 @@ def _in_order(work: Callable[[Found], Outcome], items: Iterable[Found], workers:
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _held(folder: Path | None, options: Options) -> Iterator[None]:
+    """Keep other runs out of the folder of the tables, and take away what a killed one left there."""
+    if folder is None:
+        yield
+        return
+    with alone(folder):
+        _check_tables(folder, options)
+        if options.resume:
+            remove_leftovers(folder)
+        yield
+
+
 def _check_tables(folder: Path, options: Options) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; a folder is needed for the outputs", hint="give another --out")
     for name in (LESIONS, FAILURES, COCO):
         if (folder / name).exists() and not options.resume and not options.overwrite:
             raise UserError(

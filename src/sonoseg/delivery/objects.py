@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from sonoseg.delivery.slicer import SlicerWriter
 from sonoseg.errors import UserError
+from sonoseg.files import Write
 from sonoseg.images import dicom, reading
 from sonoseg.images.pictures import Item
 from sonoseg.prediction.predictor import Prediction, Predictor
 
 if TYPE_CHECKING:
     from sonoseg.delivery.dicom.origin import Origin
-
-Write = Callable[[Path], object]
-"""Writes a file to a path, whole or not at all."""
 
 _ENDS = {"seg": "_seg.dcm", "sr": "_sr.dcm", "sc": "_sc.dcm", "slicer": ".seg.nrrd"}
 

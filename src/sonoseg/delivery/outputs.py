@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sonoseg import __version__
 from sonoseg.delivery import document, overlay
 from sonoseg.delivery.document import Document, Source
-from sonoseg.delivery.objects import Collector, Maker, Objects, Write
+from sonoseg.delivery.objects import Collector, Maker, Objects
 from sonoseg.errors import UserError
-from sonoseg.files import checksum, replacing, write_bytes, write_csv
+from sonoseg.files import Write, checksum, scratch, write_all, write_csv
 from sonoseg.images import clips, reading
 from sonoseg.images.pictures import MAX_PIXELS, Image, Item, encode_mask, encode_png
 from sonoseg.images.reading import Found
@@ -138,37 +138,36 @@ class Job:
 
     def _clip(self, found: Found, source: Source, items: Iterator[Item]) -> Document:
         base = self._base(found, None)
+        pictures = self._pictures(base, moves=True)
         self._check_free([*self._outputs(base, moves=True).values(), _json(base)])
-        with self._collector(found, source, moves=True) as objects:
-            with ExitStack() as stack:
-                video = self._pictures(base, moves=True).get("overlay")
-                first, frames = self._frames(items, objects, video, stack)
+        with self._collector(found, source, moves=True) as objects, scratch(base) as video:
+            first, frames = self._frames(items, objects, video if "overlay" in pictures else None)
             outputs = self._outputs(base, moves=True, drawn=any(frame["lesions"] for frame in frames))
             names = {kind: path.name for kind, path in outputs.items()}
             described = document.describe(first, self.predictor, source, names, {"frames": frames})
             sizes = partial(write_csv, columns=document.SIZE_COLUMNS, rows=document.size_rows(described))
+            writers: dict[str, Write] = {"overlay": video.replace, "sizes": sizes}
+            written = {path: writers[kind] for kind, path in pictures.items()}
             earlier = self._earlier(base)
-            write_all({outputs["sizes"]: sizes, **objects.writers(base), _json(base): encoded(described)})
+            write_all({**written, **objects.writers(base), _json(base): encoded(described)})
         _remove(earlier - set(outputs.values()))
         return described
 
-    def _frames(
-        self, items: Iterator[Item], objects: Collector, video: Path | None, stack: ExitStack
-    ) -> tuple[Image, list[Document]]:
-        """Predict a clip frame by frame, into a video if one is wanted; the stack closes it."""
+    def _frames(self, items: Iterator[Item], objects: Collector, video: Path | None) -> tuple[Image, list[Document]]:
+        """Predict a clip frame by frame, into a video if one is wanted: its first image, what is in each."""
         comment, writer = ", ".join(self._text.values()), None
         images, frames = list[Image](), list[Document]()
-        for item in items:
-            prediction = self.predictor.predict(item.image)
-            objects.add(item, prediction)
-            number = {"frame": item.number, "seconds": round(item.seconds or 0.0, 4)}
-            frames.append({**number, **document.findings(prediction)})
-            images = images or [item.image]
-            if video and writer is None:
-                temporary = stack.enter_context(replacing(video))
-                writer = stack.enter_context(clips.clip_writer(temporary, item.rate or 25.0, comment))
-            if writer:
-                writer.add(overlay.frame(prediction, NOTICE))
+        with ExitStack() as stack:
+            for item in items:
+                prediction = self.predictor.predict(item.image)
+                objects.add(item, prediction)
+                number = {"frame": item.number, "seconds": round(item.seconds or 0.0, 4)}
+                frames.append({**number, **document.findings(prediction)})
+                images = images or [item.image]
+                if video and writer is None:
+                    writer = stack.enter_context(clips.clip_writer(video, item.rate or 25.0, comment))
+                if writer:
+                    writer.add(overlay.frame(prediction, NOTICE))
         return images[0], frames
 
     def _base(self, found: Found, page: int | None) -> Path:
@@ -262,19 +261,3 @@ def _is_ours(path: Path) -> bool:
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def write_all(contents: Mapping[Path, bytes | Write]) -> None:
-    """Write several files, or none of them; the last one says that all are there."""
-    written: list[Path] = []
-    try:
-        for path, content in contents.items():
-            if isinstance(content, bytes):
-                write_bytes(path, content)
-            else:
-                content(path)
-            written.append(path)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sonoseg.delivery import document, overlay
 from sonoseg.delivery.document import Source
-from sonoseg.delivery.outputs import encoded, write_all
+from sonoseg.delivery.outputs import encoded
 from sonoseg.errors import UserError
-from sonoseg.files import checksum
+from sonoseg.files import checksum, write_all
 from sonoseg.images.pictures import encode_mask, encode_png
 from sonoseg.prediction.predictor import Prediction
 
