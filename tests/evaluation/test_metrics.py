@@ -73,7 +73,7 @@ def assert_agrees_with_monai(prediction, truth, spacing=None, tolerance=2.0):
     assert theirs.pop("counts") == [counts.tp, counts.fp, counts.tn, counts.fn]
     for name, value in theirs.items():
         if np.isfinite(value):
-            assert ours[name] == pytest.approx(value, abs=1e-6), name
+            assert ours[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
     assert isnan(ours["dice"]) == isnan(theirs["dice"])
     assert isnan(ours["nsd"]) == isnan(theirs["nsd"])
 
