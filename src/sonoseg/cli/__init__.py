@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import measure, predict, publish, serve, sets, train
+from sonoseg.cli import dicom, measure, predict, publish, serve, sets, train
 from sonoseg.errors import UserError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for command in (
     app.command()(command)
 app.add_typer(sets.app, name="data")
 app.add_typer(measure.app, name="measure")
+app.add_typer(dicom.app, name="dicom")
 app.add_typer(serve.app, name="review")
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.data.copies import find_pairs, group, natural_key
-from sonoseg.data.marks import marks
 from sonoseg.data.registration import Small, agreement, small
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
+from sonoseg.images.marks import marks
 from sonoseg.images.masks import extent
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import LESION_PIXELS, components

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from sonoseg.data.folds import Folds
-from sonoseg.data.marks import marks
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
@@ -14,6 +13,7 @@ from sonoseg.evaluation import breakdown, calibration
 from sonoseg.evaluation.calibration import Reliability
 from sonoseg.evaluation.cases import Case, Evaluation, evaluate, plain_number, summarise, write_cases
 from sonoseg.files import write_json
+from sonoseg.images.marks import marks
 from sonoseg.prediction import modelfile
 from sonoseg.prediction.predictor import Predictor
 

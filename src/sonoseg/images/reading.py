@@ -99,6 +99,18 @@ def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int
         raise UserError(f"{path} holds no image", hint="copy or download it again")
 
 
+def find_dicom(inputs: Sequence[Path]) -> list[Path]:
+    """Find the DICOM files of any kind: those named, and those in the folders named that begin as one, by name.
+
+    Errors: ``UserError`` where there is none.
+    """
+    files = [file for given in inputs for file in (sorted(given.rglob("*")) if given.is_dir() else [given])]
+    found = [file for file in files if dicom.is_dicom(_head(file)) and not dicom.is_directory(_head(file))]
+    if not found:
+        raise UserError(f"there is no DICOM in {', '.join(map(str, inputs))}", hint="check the path")
+    return found
+
+
 def is_dicom(path: Path) -> bool:
     """Whether a file is read as DICOM."""
     return _reader(path) is READERS["DICOM"]

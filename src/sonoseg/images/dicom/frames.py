@@ -27,7 +27,7 @@ def read_frames(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
     """
     with opened(path) as (header, pixels):
         try:
-            items = _items(header, _checked(header, pixels, path, max_pixels), str(path), max_pixels)
+            items = _items(header, check(header, pixels, path, max_pixels), str(path), max_pixels)
             while item := _next(items):
                 yield item
         except (UserError, GeneratorExit):
@@ -67,7 +67,7 @@ def _items(header: Dataset, pixels: Pixels, source: str, max_pixels: int) -> Ite
         yield Item(image, number, count, **moves)
 
 
-def _checked(header: Dataset, pixels: Pixels | None, path: Path, max_pixels: int) -> Pixels:
+def check(header: Dataset, pixels: Pixels | None, path: Path, max_pixels: int) -> Pixels:
     """Refuse what cannot be frames of ultrasound, before anything is decoded."""
     check_ultrasound(header, path)
     missing = [key for key in _NEEDED if header.get(key) in (None, "")]

@@ -33,7 +33,7 @@ _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 _PIXELS = 0x7FE0_0010
 
 # What these libraries log and warn of quotes the file, and with it a patient.
-for _library in ("pydicom", "highdicom", "pynetdicom"):
+for _library in ("pydicom", "highdicom", "pynetdicom", "dicomweb_client", "retrying", "urllib3"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 

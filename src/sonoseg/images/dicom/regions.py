@@ -16,6 +16,9 @@ _PLANE, _TISSUE, _FLOW = 1, 1, 2
 _SPECTRAL, _MOTION = 3, 2
 """Spatial formats of Doppler spectra and M-mode."""
 
+_DATA = range(1, 5)
+"""Spatial formats that hold data: 2D, M-mode, spectra, other curves; 5 is graphics, 0 none."""
+
 _CENTIMETRES = 3
 """The only unit of a region that is a length."""
 
@@ -69,6 +72,13 @@ class Regions:
         if regions is None and spacing is None:
             self._same = view
         return view
+
+    def shown(self, frame: int) -> tuple[Window, ...]:
+        """Where a frame, from 0, shows anything that was measured: all regions but graphics. Errors: as ``of``."""
+        own = self._each[frame] if frame < len(self._each) else Dataset()
+        regions = _first([own, *self._shared], "SequenceOfUltrasoundRegions")
+        found = regions if regions is not None else self._header.get("SequenceOfUltrasoundRegions")
+        return tuple(self._window(region) for region in found or [] if _number(region, "RegionSpatialFormat") in _DATA)
 
     def _view(self, regions: Iterable[Dataset] | None, spacing: Any) -> View:
         kinds = [(_number(r, "RegionSpatialFormat"), _number(r, "RegionDataType"), r) for r in regions or []]

@@ -15,7 +15,7 @@ from sonoseg.reports import charts
 from sonoseg.reports.audit.checks import FINDINGS
 from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.registration import COPY_SCORE
-from sonoseg.data.marks import MARK_SCORE
+from sonoseg.images.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.files import write_csv, write_text
 from sonoseg.reports.template import fill

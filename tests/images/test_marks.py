@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scans import scan
-from sonoseg.data.marks import MARK_SCORE, marks, score
 from sonoseg.data.sets import phantom
+from sonoseg.images.marks import MARK_SCORE, marks, score
 from sonoseg.images.pictures import Image
 
 

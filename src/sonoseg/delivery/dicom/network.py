@@ -1,0 +1,82 @@
+"""DICOM's own network: C-STORE to a node, and from one."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
+from pynetdicom.presentation import PresentationContext
+
+from sonoseg.errors import UserError
+from sonoseg.files import write_bytes
+from sonoseg.images.dicom.objects import quiet
+
+NAME = "SONOSEG"
+"""Application entity."""
+
+_CONTEXTS = 128
+"""That one association may have."""
+
+_SYNTAXES = [
+    "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5",
+    *(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91, *range(100, 107))),
+]  # fmt: skip
+
+_OUT_OF_RESOURCES = 0xA700
+
+
+def send(files: Sequence[Path], host: str, port: int, called: str = "ANY-SCP") -> int:
+    """Send DICOM files to a node; gives how many it took. Errors: ``UserError`` where it does not answer or refuses."""
+    entity, contexts = AE(NAME), dict[tuple[str, str], PresentationContext]()
+    with quiet():
+        loaded = [pydicom.dcmread(path, stop_before_pixels=True) for path in files]
+    for data in loaded:
+        key = (str(data.SOPClassUID), str(data.file_meta.TransferSyntaxUID))
+        contexts[key] = build_context(*key)
+    if len(contexts) > _CONTEXTS:
+        raise UserError(f"the files are of {len(contexts)} kinds; {_CONTEXTS} go at once", hint="send fewer")
+    association = entity.associate(host, port, contexts=list(contexts.values()), ae_title=called)
+    if not association.is_established:
+        raise UserError(f"{host}:{port} does not answer, or refuses", hint="check host, port and --called", exit_code=1)
+    sent = 0
+    try:
+        for path in files:
+            with quiet():
+                status = association.send_c_store(pydicom.dcmread(path))
+            if not status or status.Status not in {0x0000, 0xB000, 0xB006, 0xB007}:
+                raise UserError(f"{host}:{port} does not take {path.name}", hint="look into its log", exit_code=1)
+            sent += 1
+    finally:
+        association.release()
+    return sent
+
+
+@contextmanager
+def receiving(folder: Path, port: int, host: str = "") -> Iterator[Any]:
+    """Take what nodes send into a folder while the block runs, under names that tell nobody what it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(event: evt.Event) -> int:
+        try:
+            digest = hashlib.sha256(str(getattr(event.request, "AffectedSOPInstanceUID", "")).encode()).hexdigest()[:24]
+            write_bytes(folder / f"{digest}.dcm", event.encoded_dataset())
+        except OSError:
+            return _OUT_OF_RESOURCES
+        return 0x0000
+
+    entity = AE(NAME)
+    entity.supported_contexts = AllStoragePresentationContexts
+    for context in AllStoragePresentationContexts:
+        entity.add_supported_context(str(context.abstract_syntax), _SYNTAXES)
+    entity.add_supported_context("1.2.840.10008.1.1")
+    try:
+        server = entity.start_server((host, port), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)])
+    except OSError as error:
+        raise UserError(f"port {port} cannot be used ({error.strerror})", hint="--port another", exit_code=1) from error
+    try:
+        yield server
+    finally:
+        entity.shutdown()

@@ -1,0 +1,47 @@
+"""Many files without their patients: new names, one table of UIDs for all, what failed and what to look at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sonoseg.delivery.dicom.deidentify import deidentify
+from sonoseg.delivery.dicom.profile import Replacer
+from sonoseg.errors import UserError
+from sonoseg.images import reading
+from sonoseg.images.pictures import MAX_PIXELS
+from sonoseg.images.unpacking import unpacked
+
+
+@dataclass
+class Shared:
+    """What became of all files. failures: (old name, sentence, hint). warnings: (new name, end of a sentence)."""
+
+    written: int = 0
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+
+def share(
+    inputs: Sequence[Path], out: Path, report: Callable[[int, int], None], max_pixels: int = MAX_PIXELS
+) -> Shared:
+    """Write the ultrasound of files, folders and archives without its patients, as ``0001.dcm`` and so on.
+
+    report: is told after each file how many are done, and how many there are.
+    Errors: ``UserError`` where there is nothing, or ``out`` holds DICOM already.
+    """
+    if out.exists() and any(out.glob("*.dcm")):
+        raise UserError(f"{out} holds DICOM files already", hint="give another --out")
+    shared, replacer = Shared(), Replacer()
+    with unpacked(inputs, beside=False) as unzipped:
+        found = [each for each in reading.find(unzipped) if reading.is_dicom(each.path)]
+        for number, each in enumerate(found, 1):
+            name = f"{number:04}.dcm"
+            try:
+                warnings = deidentify(each.path, out / name, replacer, max_pixels).warnings
+            except UserError as error:
+                shared.failures.append((each.name, str(error), error.hint))
+            else:
+                shared.written += 1
+                shared.warnings += [(name, warning) for warning in warnings]
+            report(number, len(found))
+    return shared

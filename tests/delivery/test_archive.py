@@ -1,0 +1,142 @@
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+
+import dicom_files
+from dicom_files import Scan
+from orthanc import PLUGIN, PROGRAM, Orthanc, free_port
+from sonoseg.delivery.archive import RECORD, Archive, SilentError, Watch, maker, pull
+from sonoseg.delivery.dicom.network import receiving, send
+from sonoseg.delivery.objects import Objects
+from sonoseg.errors import UserError
+
+WANTED = Objects(seg=True, sr=True)
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
+    if not PROGRAM or not PLUGIN.exists():
+        pytest.skip("Orthanc is not installed (Debian: orthanc and orthanc-dicomweb)")
+    archive = Orthanc(tmp_path / "orthanc")
+    archive.start()
+    yield archive
+    archive.kill()
+
+
+def study(folder: Path) -> list[Path]:
+    """A scan with a lesion, one without, a cine, and one that cannot be predicted."""
+    folder.mkdir()
+    scans = {"a": Scan(), "b": Scan(lesion=False), "c": Scan(frames=2)}
+    files = [dicom_files.write(folder / f"{name}.dcm", scan) for name, scan in scans.items()]
+    spectrum = Scan(regions=(dicom_files.Region((0, 0, 159, 119), spatial=3, data=3),))
+    return [*files, dicom_files.write(folder / "d.dcm", spectrum)]
+
+
+def test_what_is_stored_is_found_fetched_predicted_and_given_back(orthanc: Orthanc, tmp_path: Path) -> None:
+    files, archive = study(tmp_path / "in"), Archive(orthanc.web)
+    archive.store(files)
+    assert pull(archive, tmp_path / "out", {}) == 4
+    sources = {pydicom.dcmread(path).SOPInstanceUID: path for path in files}
+    for path in (tmp_path / "out").iterdir():
+        fetched = pydicom.dcmread(path)
+        original = pydicom.dcmread(sources.pop(fetched.SOPInstanceUID))
+        assert fetched.PixelData == original.PixelData
+        assert str(fetched.SOPInstanceUID) not in path.name
+    assert not sources
+    one = pydicom.dcmread(files[0])
+    assert pull(archive, tmp_path / "one", {"StudyInstanceUID": one.StudyInstanceUID}) == 1
+    make = maker(dicom_files.predictor(), WANTED, tmp_path / "made")
+    made = [path for path in make(files[0]) if path.suffix == ".dcm"]
+    archive.store(made)
+    assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
+    back = tmp_path / "seg.dcm"
+    back.write_bytes(orthanc.content(orthanc.instances("SEG")[0]))
+    assert (pydicom.dcmread(back).pixel_array == pydicom.dcmread(made[0]).pixel_array).all()
+    assert pydicom.dcmread(back).StudyInstanceUID == one.StudyInstanceUID
+
+
+def test_watch_outlives_a_restart_and_works_on_each_image_once(orthanc: Orthanc, tmp_path: Path) -> None:
+    files = study(tmp_path / "in")
+    archive, said = Archive(orthanc.web), list[str]()
+    make = maker(dicom_files.predictor(), WANTED, tmp_path / "watch")
+    watching = Watch(archive, tmp_path / "watch", make, said.append, wait=0.2)
+    archive.store(files[:2])
+    assert watching.run(looks=1) == 2
+    assert watching.run(looks=2) == 0
+    orthanc.stop()
+    counted = list[int]()
+    thread = threading.Thread(target=lambda: counted.append(watching.run()), daemon=True)
+    thread.start()
+    for _ in range(100):
+        if any("does not answer" in sentence for sentence in said):
+            break
+        time.sleep(0.1)
+    orthanc.start()
+    archive.store(files[2:])
+    for _ in range(300):
+        if len((tmp_path / "watch" / RECORD).read_text().split()) == 4:
+            break
+        time.sleep(0.1)
+    watching.stop.set()
+    thread.join(20)
+    assert counted == [2]
+    again = Watch(archive, tmp_path / "watch", make, said.append, wait=0.2)  # as after a stop of its own
+    assert again.run(looks=1) == 0
+    assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (2, 3)
+    assert [path.name for path in (tmp_path / "watch").iterdir()] == [RECORD]
+    assert len([sentence for sentence in said if "a Doppler spectrum" in sentence]) == 1
+    told = " ".join(said) + (tmp_path / "watch" / RECORD).read_text()
+    for path in files:
+        data = pydicom.dcmread(path)
+        assert not any(secret in told for secret in (str(data.SOPInstanceUID), "DOE", "4711", "A-17"))
+
+
+def test_what_broke_off_before_the_record_is_in_the_archive_once(orthanc: Orthanc, tmp_path: Path) -> None:
+    archive = Archive(orthanc.web)
+    archive.store(study(tmp_path / "in")[:1])
+    make = maker(dicom_files.predictor(), WANTED, tmp_path / "watch")
+    for _ in range(2):
+        Watch(archive, tmp_path / "watch", make, lambda sentence: None).run(looks=1)
+        (tmp_path / "watch" / RECORD).unlink()
+    assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
+
+
+def test_c_store_both_ways(orthanc: Orthanc, tmp_path: Path) -> None:
+    import requests
+
+    files = study(tmp_path / "in")
+    assert send(files, "127.0.0.1", orthanc.dicom, "ORTHANC") == 4
+    assert len(orthanc.instances("US")) == 4
+    with receiving(tmp_path / "out", orthanc.ours, "127.0.0.1"):
+        done = requests.post(f"{orthanc.url}/modalities/sonoseg/store", json=orthanc.get("/instances"), timeout=30)
+        assert done.ok, done.text
+    came = {str(pydicom.dcmread(path).SOPInstanceUID): path for path in (tmp_path / "out").iterdir()}
+    assert set(came) == {str(pydicom.dcmread(path).SOPInstanceUID) for path in files}
+    for path in files:
+        data = pydicom.dcmread(path)
+        assert pydicom.dcmread(came[str(data.SOPInstanceUID)]).PixelData == data.PixelData
+
+
+def test_who_does_not_answer_is_told_without_the_password(tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "a.dcm", Scan())
+    nobody = Archive(f"http://me:secret@127.0.0.1:{free_port()}/dicom-web")
+    assert "secret" not in nobody.name
+    with pytest.raises(SilentError):
+        list(nobody.find())
+    with pytest.raises(UserError, match="does not answer"):
+        send([path], "127.0.0.1", free_port())
+    with pytest.raises(UserError, match="no URL"):
+        Archive("localhost:8042")
+
+
+def test_sending_and_receiving_need_no_archive(tmp_path: Path) -> None:
+    files, port = study(tmp_path / "in"), free_port()
+    with receiving(tmp_path / "out", port, "127.0.0.1"):
+        assert send(files, "127.0.0.1", port) == 4
+        with pytest.raises(UserError, match="cannot be used"), receiving(tmp_path / "other", port, "127.0.0.1"):
+            pass
+    assert len(list((tmp_path / "out").iterdir())) == 4
