@@ -22,3 +22,13 @@ def test_a_pretrained_networks_recipe_stands_beside_the_last_one() -> None:
     written = card.write(record() | {"provenance": provenance}, "00")
     assert "Recipe: size 32, epochs 3.\n" in written
     assert "began with a network of the recipe: size 64, epochs 7.\n" in written
+
+
+def test_the_card_of_somebody_elses_model_speaks_of_their_data() -> None:
+    theirs, ours = (
+        card.write(record(trained_on={"set": name, "citation": "who", "licence": "what"}), "00")
+        for name in ("folder", "busi")
+    )
+    assert "busi" not in theirs.lower()
+    assert "Trained on single images of folder;" in theirs
+    assert "BUSI" in ours

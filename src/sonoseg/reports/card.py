@@ -110,8 +110,9 @@ def _specks(record: Record) -> str:
 
 def _training(record: Record) -> str:
     trained = record["trained_on"]
-    sets = [trained, *trained.get("also", [])]
-    lines = [f"- {each['set']}: {each['citation']} Licence: {each['licence']}" for each in sets if "set" in each]
+    lines = [
+        f"- {each['set']}: {each['citation']} Licence: {each['licence']}" for each in _sets(record) if "set" in each
+    ]
     if encoder := record.get("encoder_weights"):
         told = ", ".join(f"{key}: {value}" for key, value in encoder.items())
         lines.append(f"- weights that the encoder began with ({told})")
@@ -125,21 +126,32 @@ def _training(record: Record) -> str:
     )
 
 
+def _sets(record: Record) -> list[Record]:
+    """The sets that a network was trained on, the main one first."""
+    return [record["trained_on"], *record["trained_on"].get("also", [])]
+
+
 def _recipe(settings: Mapping[str, Any]) -> str:
     told = {name: value for name, value in settings.items() if name != "pretrained" and value not in ("auto", "")}
     return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _limits(record: Record) -> str:
-    return (
-        "## Limits\n\n- Trained and judged on single images of public sets; other scanners, probes, presets and "
-        "populations will differ, and nobody has measured by how much for yours.\n"
-        "- It draws on some images without a lesion (the share is above). An outline is no proof of a lesion, an empty "
-        "mask no proof of none.\n"
-        "- The masks that it learnt from are noisy: one image outlined twice agrees at a mean Dice of 0.82.\n"
-        "- Circularity and depth-to-width of a mask depend on details of the outline that segmentation does not keep.\n"
-        "- Calipers and text are burnt into 30 % of BUSI, more often beside a lesion; a network may lean on it."
-    )
+    sets = [each["set"] for each in _sets(record) if "set" in each]
+    share = "the share is above" if record.get("scores") else "on how many nobody has said"
+    lines = [
+        f"Trained on single images of {' and '.join(sets) or 'sets that it does not name'}; other scanners, probes, "
+        "presets and populations will differ, and nobody has measured by how much for yours.",
+        f"It draws on some images without a lesion ({share}). An outline is no proof of a lesion, an empty mask no "
+        "proof of none.",
+        "Circularity and depth-to-width of a mask depend on details of the outline that segmentation does not keep.",
+    ]
+    if "busi" in sets:
+        lines += [
+            "The masks of BUSI are noisy: one image outlined twice agrees at a mean Dice of 0.82.",
+            "Calipers and text are burnt into 30 % of BUSI, more often beside a lesion; a network may lean on it.",
+        ]
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
