@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from sonoseg.errors import UserError, need
+from sonoseg.errors import UserError, need, printable
 
 
 def test_an_error_says_what_and_what_to_type() -> None:
@@ -21,3 +21,8 @@ def test_a_missing_extra_is_one_sentence_with_its_command(monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="a clip needs missing_one, missing_two, which is not installed") as caught:
         need("video", "json", "missing_one", "missing_two", by="a clip")
     assert caught.value.hint == 'pip install "sonoseg[video]"'
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert printable("é (1).png, 日本 \\ fine") == "é (1).png, 日本 \\ fine"
+    assert printable("\x1b[31mred\n\u202e\udcff") == "\\x1b[31mred\\n\\u202e\\udcff"

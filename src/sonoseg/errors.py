@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read, and the sentence for an extra that is not installed."""
+"""The one error that a user is meant to read, the sentence for an extra that is not installed, and safe sentences."""
 
 from importlib.util import find_spec
 
@@ -25,3 +25,10 @@ def need(extra: str, *modules: str, by: str = "this") -> None:
         raise UserError(
             f"{by} needs {', '.join(missing)}, which is not installed", hint=f'pip install "sonoseg[{extra}]"'
         )
+
+
+def printable(text: str) -> str:
+    """Write what a terminal would obey or cannot show, such as the escapes of a hostile file name, as ``\\x1b``."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode() for each in text
+    )

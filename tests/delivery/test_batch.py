@@ -1,24 +1,30 @@
 import csv
+import errno
 import json
 import os
 import random
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import sonoseg
 from failing_disk import FailingDisk
 from sonoseg.delivery.batch import Summary, run
 from sonoseg.delivery.outputs import Options, Outcome
 from sonoseg.errors import UserError
-from sonoseg.files import alone
+from sonoseg.files import alone, checksum
 from sonoseg.images.clips import clip_writer
-from sonoseg.images.pictures import read_mask
+from sonoseg.images.pictures import encode_png, read_mask
+from sonoseg.images.reading import find
 from sonoseg.prediction.modelfile import load
 from sonoseg.prediction.predictor import Predictor
 from tiny_model import scan, write_model
@@ -268,6 +274,114 @@ def test_whatever_fails_is_told_and_made_good_by_resume(tmp_path: Path, predicto
         assert contents(out) == right
         shutil.rmtree(out)
     assert 20 < fails < 199
+
+
+NAMES = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "deep/", "Deep/"]),
+        st.sampled_from(["a", "A", "a_page001", "a_page002", "a.tif_page001", "coco", "a_2", "é", "e\u0301", "a_mask"]),
+        st.sampled_from(["", ".tif", ".png", ".PNG"]),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(NAMES, min_size=1, max_size=8, unique=True), beside=st.booleans(), coco=st.booleans())
+def test_every_input_has_outputs_of_its_own_or_a_line_among_the_failures(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    files: list[str],
+    beside: bool,
+    coco: bool,
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda place: None)
+    place, out = tmp_path_factory.mktemp("in"), tmp_path_factory.mktemp("out")
+    for number, file in enumerate(files):
+        (place / file).parent.mkdir(exist_ok=True)
+        first, *others = [PIL.Image.fromarray(np.full((16, 16 + page), number, np.uint8)) for page in range(3)]
+        more = others if file.endswith(".tif") else []
+        first.save(place / file, "TIFF" if more else "PNG", save_all=bool(more), append_images=more)
+    before = contents(place)
+    inputs = [place / file for file in files] if beside else [place]
+    options = Options(None if beside else out, overlay=False, coco=coco, workers=2)
+    summary = run(inputs, Predictor(lambda frames: np.zeros_like(frames), 32), options)
+    assert before.items() <= contents(place).items()
+    failed, written = {each.file for each in summary.failures}, 0
+    for found in find(inputs, ["coco"] if coco and not beside else []):
+        base = (found.path.parent if beside else out) / (Path(found.stem).name if beside else found.stem)
+        ends = [f"_page{page:03}" for page in (1, 2, 3)] if found.name.endswith(".tif") else [""]
+        for page, end in enumerate(ends, 1):
+            path = base.with_name(base.name + end + ".json")
+            told = json.loads(path.read_bytes()) if path.exists() else {}
+            if (told.get("file"), told.get("sha256"), told.get("page")) == (found.name, checksum(found.path), page):
+                written += 1
+                assert read_mask(path.with_name(told["outputs"]["mask"])).shape == (16, 15 + page)
+            else:
+                assert found.name in failed
+    assert written == summary.images
+
+
+def test_known_collisions_lose_nothing(tmp_path: Path, predictor: Predictor) -> None:
+    place, out = tmp_path / "in", tmp_path / "out"
+    place.mkdir()
+    picture = PIL.Image.fromarray(scan().pixels)
+    picture.save(place / "a.tif", save_all=True, append_images=[picture, picture])
+    picture.save(place / "a_page001.png")
+    picture.save(place / "coco.png")
+    summary = run([place], predictor, Options(out, overlay=False, coco=True))
+    assert (summary.failures, summary.images) == ([], 5)
+    assert {name for name in names(out) if name.endswith(".json")} == {
+        "a_page001.json", "a_page002.json", "a_page003.json", "a_page001_2.json", "coco_2.json", "coco.json",
+    }  # fmt: skip
+    assert len(json.loads((out / "coco.json").read_text())["images"]) == 5
+
+
+def test_no_input_is_replaced(tmp_path: Path, predictor: Predictor) -> None:
+    for name in ("x.png", "x_mask.png"):
+        PIL.Image.fromarray(scan().pixels).save(tmp_path / name)
+    before = contents(tmp_path)
+    summary = run([tmp_path / "x.png", tmp_path / "x_mask.png"], predictor, Options(overwrite=True))
+    (failure,) = summary.failures
+    assert "x_mask.png is to be predicted itself" in failure.message
+    assert before.items() <= contents(tmp_path).items()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_odd_names_are_outlined_or_told(tmp_path: Path, predictor: Predictor) -> None:
+    place, out = tmp_path / "in", tmp_path / "out"
+    place.mkdir()
+    odd = ["=cmd|' C calc'!A0.png", "line\nfeed.png", "\x1b[31mred.png", "n" * 230 + ".png", "m" * 251 + ".png"]
+    content = encode_png(scan().pixels)
+    for name in odd:
+        (place / name).write_bytes(content)
+    Path(os.fsdecode(os.fsencode(place) + b"/bad\xff.png")).write_bytes(content)
+    summary = run([place], predictor, Options(out))
+    assert {failure.file for failure in summary.failures} == {"bad\\udcff.png", "m" * 251 + ".png"}
+    assert all(failure.message.isprintable() for failure in summary.failures)
+    assert summary.images == 4
+    assert [row["file"] for row in table(out / "lesions.csv")] == [
+        "\\x1b[31mred.png", "'=cmd|' C calc'!A0.png", "line\\nfeed.png", "n" * 230 + ".png",
+    ]  # fmt: skip
+    assert len(table(out / "failures.csv")) == 2
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    folder: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any = ".") -> Any:
+        if str(path).endswith("deep"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    summary = run([folder], predictor, Options(tmp_path / "out"))
+    (failure,) = summary.failures
+    assert failure.file == "deep"
+    assert "is a folder that cannot be read" in failure.message
+    assert summary.images == 1
 
 
 def test_two_runs_into_one_folder_are_refused(folder: Path, tmp_path: Path, predictor: Predictor) -> None:

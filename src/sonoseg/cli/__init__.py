@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sonoseg.cli import dicom, measure, predict, publish, serve, sets, train
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,7 +62,7 @@ def main() -> None:
 def _stop(message: str, hint: str, code: int, error: BaseException) -> None:
     if "--debug" in sys.argv:
         raise error
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {printable(message)}", err=True)
     if hint:
-        typer.echo(f"hint: {hint}", err=True)
+        typer.echo(f"hint: {printable(hint)}", err=True)
     raise SystemExit(code)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sonoseg.cli.options import stoppable
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, printable
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -140,7 +140,7 @@ def _told(summary: "Summary") -> None:
     if summary.images:
         typer.echo(f"{found}{failed}. {NOTICE}")
     for table in summary.tables:
-        typer.echo(f"table: {table}")
+        typer.echo(f"table: {printable(str(table))}")
     if summary.failures:
         raise typer.Exit(1 if summary.images else 2)
 

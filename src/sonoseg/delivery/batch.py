@@ -61,9 +61,10 @@ def run(
     folder = options.out or (inputs[0] if len(inputs) == 1 and inputs[0].is_dir() else None)
     try:
         with unpacked(inputs, beside=options.out is None) as unzipped:
-            found = reading.find(unzipped)
+            found = reading.find(unzipped, ["coco"] if folder and options.coco else [])
             with _held(folder, options):
-                return _run(found, Job(predictor, options), folder, report)
+                job = Job(predictor, options, [each.path for each in found])
+                return _run(found, job, folder, report)
     except OSError as error:  # those of single files are among their failures
         raise UserError(
             f"the tables cannot be written to {folder} ({error.strerror or error})",
@@ -146,6 +147,6 @@ def _write_failures(path: Path, failures: Sequence[Failure], predictor: Predicto
         path.unlink(missing_ok=True)
         return []
     made_by = document.made_by(predictor)
-    rows = [vars(failure) | made_by for failure in failures]
-    write_csv(path, ("file", "page", "message", "hint", *made_by), rows)
+    columns = ("file", "page", "message", "hint", *made_by)
+    write_csv(path, columns, [document.harmless(vars(failure) | made_by) for failure in failures])
     return [path]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg import __version__
+from sonoseg.errors import printable
 from sonoseg.images import masks
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import Lesion, corners
@@ -39,6 +40,9 @@ CAUTION = (
     "correlate at 0.53, depth-to-width at 0.89 (BUS-Set). None of these numbers is a BI-RADS category."
 )
 """Stands beside the measures."""
+
+_FORMULA = ("=", "+", "-", "@")
+"""Begin what a spreadsheet computes."""
 
 _LISTED = 4
 """Lesions with a sentence of their own."""
@@ -130,7 +134,7 @@ def rows(document: Document) -> list[dict[str, Any]]:
         "lesions": len(document["lesions"]),
         **_made_by(document),
     }
-    return [
+    lesions = [
         {
             **shared,
             "lesion": lesion["number"],
@@ -141,7 +145,14 @@ def rows(document: Document) -> list[dict[str, Any]]:
             **{key: lesion[key] for key in COLUMNS if key in lesion and key not in shared},
         }
         for lesion in document["lesions"]
-    ] or [shared]
+    ]
+    return [harmless(row) for row in lesions or [shared]]
+
+
+def harmless(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a table whose texts no terminal obeys and no spreadsheet computes: an apostrophe is before those."""
+    texts = {key: printable(value) for key, value in row.items() if isinstance(value, str)}
+    return {**row, **{key: f"'{text}" if text.startswith(_FORMULA) else text for key, text in texts.items()}}
 
 
 def size_rows(document: Document) -> list[dict[str, Any]]:

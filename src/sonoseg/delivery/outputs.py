@@ -16,7 +16,7 @@ from sonoseg import __version__
 from sonoseg.delivery import document, overlay
 from sonoseg.delivery.document import Document, Source
 from sonoseg.delivery.objects import Collector, Maker, Objects
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, printable
 from sonoseg.files import Write, checksum, scratch, write_all, write_csv
 from sonoseg.images import clips, reading
 from sonoseg.images.pictures import MAX_PIXELS, Image, Item, encode_mask, encode_png
@@ -70,8 +70,10 @@ class Outcome:
 class Job:
     """Predicts one file after the other, in any thread."""
 
-    def __init__(self, predictor: Predictor, options: Options) -> None:
+    def __init__(self, predictor: Predictor, options: Options, inputs: Iterable[Path] = ()) -> None:
+        """inputs: files that no output may replace."""
         self.predictor, self.options = predictor, options
+        self._inputs, self._claimed = {path.resolve() for path in inputs}, dict[Path, Found]()
         model = predictor.model
         self._made_by = f"sonoseg {__version__}, model {model.name}, sha256 {model.checksum[:16]}"
         checksum = f"{model.name} sha256:{model.checksum}"
@@ -81,8 +83,7 @@ class Job:
         """Predict all pages of a file, or a clip, and write what belongs to it; whatever fails is in the outcome."""
         outcome = Outcome(found)
         try:
-            if not found.path.is_file():  # reading a pipe or a device might never end
-                raise UserError(f"{found.path} is not a file", hint="give a file")
+            _check(found)
             source = Source(found.name, checksum(found.path), self.options.spacing)
             if finished := self._finished(found, source):
                 return Outcome(found, finished, kept=True)
@@ -102,7 +103,7 @@ class Job:
     def _page(self, found: Found, source: Source, item: Item) -> Document:
         pages = item.of or 1
         base = self._base(found, item.number if pages > 1 else None)
-        self._check_free([*self._outputs(base).values(), _json(base)])
+        self._check_free(found, [*self._outputs(base).values(), _json(base)])
         with self._collector(found, source, moves=False) as objects:
             prediction = self.predictor.predict(item.image)
             objects.add(item, prediction)
@@ -139,7 +140,7 @@ class Job:
     def _clip(self, found: Found, source: Source, items: Iterator[Item]) -> Document:
         base = self._base(found, None)
         pictures = self._pictures(base, moves=True)
-        self._check_free([*self._outputs(base, moves=True).values(), _json(base)])
+        self._check_free(found, [*self._outputs(base, moves=True).values(), _json(base)])
         with self._collector(found, source, moves=True) as objects, scratch(base) as video:
             first, frames = self._frames(items, objects, video if "overlay" in pictures else None)
             outputs = self._outputs(base, moves=True, drawn=any(frame["lesions"] for frame in frames))
@@ -188,8 +189,13 @@ class Job:
         """All that is written beside the JSON, by kind. drawn: whether there is a lesion."""
         return self._pictures(base, moves) | self.options.objects.outputs(base, drawn)
 
-    def _check_free(self, paths: Iterable[Path]) -> None:
+    def _check_free(self, found: Found, paths: Iterable[Path]) -> None:
         for path in paths:
+            other = self._claimed.setdefault(path, found)
+            if other is not found:
+                raise UserError(f"{path} is written for {other.name}", hint="give the file another name")
+            if path.exists() and path.resolve() in self._inputs:
+                raise UserError(f"{path} is to be predicted itself", hint="give a folder for the outputs with --out")
             if path.exists() and not self.options.overwrite and not (self.options.resume and _is_ours(path)):
                 raise UserError(f"{path} stands already", hint="--resume keeps finished work, --overwrite replaces it")
 
@@ -222,13 +228,24 @@ class Job:
         return documents
 
 
+def _check(found: Found) -> None:
+    """Refuse what cannot be read or named. Errors: ``UserError``."""
+    if found.path.is_dir():
+        raise UserError(f"{found.path} is a folder that cannot be read", hint="make it readable, then use --resume")
+    if not found.path.is_file():  # reading a pipe or a device might never end
+        raise UserError(f"{found.path} is not a file", hint="give a file")
+    if any("\ud800" <= each <= "\udfff" for each in found.name):  # what stands for bytes that are none
+        raise UserError(f"the name of {found.path} is no UTF-8", hint="give the file another name")
+
+
 def _failure(found: Found, page: int | None, error: Exception) -> Failure:
+    message, hint = f"unexpected {type(error).__name__}: {error}", "please report this"
     if isinstance(error, UserError):
-        return Failure(found.name, page, str(error), error.hint)
-    if isinstance(error, OSError):
+        message, hint = str(error), error.hint
+    elif isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        return Failure(found.name, page, f"{error.strerror or error}{place}", "make it possible, then use --resume")
-    return Failure(found.name, page, f"unexpected {type(error).__name__}: {error}", "please report this")
+        message, hint = f"{error.strerror or error}{place}", "make it possible, then use --resume"
+    return Failure(printable(found.name), page, printable(message), printable(hint))
 
 
 def _json(base: Path) -> Path:

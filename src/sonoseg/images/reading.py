@@ -7,8 +7,9 @@ import io
 import math
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -60,11 +61,16 @@ class Found:
     stem: str
 
 
-def find(inputs: Sequence[Path]) -> list[Found]:
+_PAGE = re.compile(r"(?P<stem>.+)_page\d{3,}")
+"""Names of the outputs of a page."""
+
+
+def find(inputs: Sequence[Path], reserved: Sequence[str] = ()) -> list[Found]:
     """Find the files to predict: those named, and those in the folders named that some reader knows, by name.
 
     A reader knows them by suffix or by content. Hidden files, what is written here beside its scan, and the reports,
-    segmentations and lists of a DICOM study are left out. A DICOMDIR that is named stands for the files that it lists.
+    segmentations and lists of a DICOM study are left out. A DICOMDIR that is named stands for the files that it lists,
+    and a folder that cannot be read for itself. reserved: stems that no file may have.
     Errors: ``UserError`` for a path that does not exist, or where nothing is found.
     """
     named: list[tuple[Path, PurePosixPath]] = []
@@ -84,7 +90,7 @@ def find(inputs: Sequence[Path]) -> list[Found]:
             f"looked for {', '.join(suffix for reader in READERS.values() for suffix in reader.suffixes)}",
             hint="give a folder that holds some, or a file",
         )
-    return [Found(path, str(name), stem) for (path, name), stem in zip(named, _stems(named), strict=True)]
+    return [Found(path, str(name), stem) for (path, name), stem in zip(named, _stems(named, reserved), strict=True)]
 
 
 def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
@@ -171,8 +177,8 @@ def spacing_of(text: str) -> tuple[float, float]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    paths = []
-    for place, folders, files in os.walk(folder):
+    paths = list[Path]()
+    for place, folders, files in os.walk(folder, onerror=lambda error: paths.append(Path(error.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         stems = {Path(file).stem for file in files}
         for file in sorted(files):
@@ -186,18 +192,31 @@ def _in_folder(folder: Path) -> list[Path]:
     return paths
 
 
-def _stems(named: Sequence[tuple[Path, PurePosixPath]]) -> list[str]:
-    """Names of outputs: without the suffix, or with it where that tells two files apart, or with a number."""
+def _stems(named: Sequence[tuple[Path, PurePosixPath]], reserved: Sequence[str]) -> list[str]:
+    """Names of outputs: without the suffix, or with it where that tells two files apart, or with a number.
+
+    None is reserved, nor one that the pages of another file could have.
+    """
     short = [str(name.with_suffix("")) for _, name in named]
-    often = Counter(stem.casefold() for stem in short)
-    stems: list[str] = []
-    taken: set[str] = set()
-    for stem, (_, name) in zip(short, named, strict=True):
-        wanted = str(name) if often[stem.casefold()] > 1 else stem
+    often = Counter(_alike(stem) for stem in short)
+    stems = dict[int, str]()
+    taken = {_alike(stem) for stem in reserved}
+    for index in sorted(range(len(named)), key=lambda index: len(short[index])):  # a page's name is longer
+        wanted = str(named[index][1]) if often[_alike(short[index])] > 1 else short[index]
         free, number = wanted, 1
-        while free.casefold() in taken:
+        while _alike(free) in taken or _is_page(free, taken):
             number += 1
             free = f"{wanted}_{number}"
-        taken.add(free.casefold())
-        stems.append(free)
-    return stems
+        taken.add(_alike(free))
+        stems[index] = free
+    return [stems[index] for index in range(len(named))]
+
+
+def _alike(stem: str) -> str:
+    """The same for names that some file system does not tell apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
+
+
+def _is_page(stem: str, stems: Collection[str]) -> bool:
+    page = _PAGE.fullmatch(_alike(stem))
+    return page is not None and page["stem"] in stems
