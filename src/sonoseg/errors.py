@@ -22,9 +22,24 @@ def need(extra: str, *modules: str, by: str = "this") -> None:
     """Ask for what an extra brings, before it is imported. Errors: ``UserError`` naming what is missing."""
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise UserError(
-            f"{by} needs {', '.join(missing)}, which is not installed", hint=f'pip install "sonoseg[{extra}]"'
-        )
+        raise UserError(f"{by} needs {', '.join(missing)}, which is not installed", hint=install(extra))
+
+
+def install(extra: str) -> str:
+    """What to type for an extra: in the folder that this program was installed from, or else by its name."""
+    import json  # with the next ones only when something is missing
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        origin = json.loads(distribution("sonoseg").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        origin = {}
+    if "dir_info" not in origin:
+        return f'pip install "sonoseg[{extra}]"'
+    editable = "--editable " if origin["dir_info"].get("editable") else ""
+    return f'pip install {editable}"{url2pathname(urlsplit(origin["url"]).path)}[{extra}]"'
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, install
 from sonoseg.images.clips import clip_writer, read_clip
 from tiny_model import scan
 
@@ -70,4 +70,4 @@ def test_without_pyav_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match="a clip needs av, which is not installed") as caught:
         list(read_clip(tmp_path / "clip.mp4"))
-    assert caught.value.hint == 'pip install "sonoseg[video]"'
+    assert caught.value.hint == install("video")

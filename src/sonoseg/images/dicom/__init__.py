@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, install
 from sonoseg.images.pictures import MAX_PIXELS, Item
 
 SUFFIXES = (".dcm", ".dicom")
@@ -54,6 +54,4 @@ def need_dicom() -> None:
         import gdcm  # noqa: F401
         import highdicom  # noqa: F401
     except ImportError as error:
-        raise UserError(
-            f"DICOM needs {error.name}, which is not installed", hint='pip install "sonoseg[dicom]"'
-        ) from error
+        raise UserError(f"DICOM needs {error.name}, which is not installed", hint=install("dicom")) from error
