@@ -18,3 +18,7 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("SONOSEG_DATA is not set")
     return Path(folder)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--damaged", type=int, default=40, help="damaged DICOM files to try")

@@ -55,9 +55,11 @@ def deidentify(source: Path, target: Path, replacer: Replacer, max_pixels: int =
         try:
             with quiet():
                 warnings = _rewrite(header, check(header, pixels, source, max_pixels), source, target, replacer)
-        except (UserError, OSError):
+        except UserError:
             raise
-        except Exception as error:  # what is damaged can raise nearly anything
+        except Exception as error:  # what is damaged can raise nearly anything; errors of the system have a number
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             raise UserError(
                 f"{source} cannot be rewritten ({type(error).__name__}); it may be damaged", hint="export it again"
             ) from error

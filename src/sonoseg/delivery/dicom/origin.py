@@ -91,11 +91,12 @@ def origin(header: Dataset, predictor: Predictor, settings: str = "") -> Origin:
     """Take over what objects made of a scan need. Errors: ``UserError`` where the scan lacks what names it."""
     kept = Dataset()
     for key in _UIDS:
-        if not _is_valid(key, header.get(key)):
+        value = _read(header, key)
+        if not _is_valid(key, value):
             raise UserError(f"the scan has no {key}, without which nothing can refer to it", hint="export it again")
-        setattr(kept, key, UID(str(header[key].value)))
+        setattr(kept, key, UID(str(value)))
     for key in (*_KEPT, *_KEPT_IF_THERE):
-        value = header.get(key)
+        value = _read(header, key)
         good = value not in (None, "") and _is_valid(key, value)
         if good or key in _KEPT:
             setattr(kept, key, str(value) if good else "")
@@ -109,6 +110,13 @@ def finish(made: SOPClass) -> SOPClass:
     made.SpecificCharacterSet = "ISO_IR 192"
     made.preamble = f"sonoseg {__version__}".encode().ljust(128, b"\0")
     return made
+
+
+def _read(header: Dataset, key: str) -> object:
+    try:
+        return header.get(key)
+    except Exception:  # a damaged element can raise nearly anything when it is looked at
+        return None
 
 
 def _is_valid(key: str, value: object) -> bool:

@@ -17,6 +17,7 @@ from pydicom.uid import UID
 
 from sonoseg.errors import UserError
 from sonoseg.images import clips
+from sonoseg.images.dicom import lossless
 from sonoseg.images.dicom.objects import Pixels, syntax, unread
 from sonoseg.images.dicom.tones import Samples
 
@@ -60,25 +61,22 @@ def frames(header: Dataset, pixels: Pixels, source: str, max_pixels: int) -> Ite
 
 def _decoded(header: Dataset, pixels: Pixels, transfer_syntax: UID, source: str) -> Iterator[tuple[Samples, str]]:
     options = as_pixel_options(header, pixel_keyword="PixelData", pixel_vr=pixels.vr or "OW")
+    decoder, start = get_decoder(transfer_syntax), pixels.file.tell()
+    plugin, count = _DECODERS[transfer_syntax], options["number_of_frames"]
     if not transfer_syntax.is_encapsulated:
         _check_length(header, pixels, source)
-    plugin = _DECODERS[transfer_syntax]
-    if plugin == "gdcm":
-        import gdcm
-
-        gdcm.Trace.WarningOff()
-        gdcm.Trace.ErrorOff()
-    decoder, start = get_decoder(transfer_syntax), pixels.file.tell()
-    if transfer_syntax.is_encapsulated:
-        for frame in generate_frames(pixels.file, number_of_frames=options["number_of_frames"]):
-            _check_size(frame, header, source)
-        pixels.file.seek(start)
-        for samples, told in decoder.iter_array(pixels.file, raw=True, decoding_plugin=plugin, **options):
+        for index in range(count):  # pydicom's own loop forgets that YBR_FULL_422 is to be expanded
+            pixels.file.seek(start)
+            samples, told = decoder.as_array(pixels.file, index=index, raw=True, **options)
             yield samples, str(told["photometric_interpretation"])
         return
-    for index in range(options["number_of_frames"]):  # pydicom's own loop forgets that YBR_FULL_422 is to be expanded
-        pixels.file.seek(start)
-        samples, told = decoder.as_array(pixels.file, index=index, raw=True, **options)
+    for frame in generate_frames(pixels.file, number_of_frames=count):
+        _check_size(frame, header, source)
+    pixels.file.seek(start)
+    if plugin == "gdcm":
+        yield from lossless.decode(generate_frames(pixels.file, number_of_frames=count), transfer_syntax, options)
+        return
+    for samples, told in decoder.iter_array(pixels.file, raw=True, decoding_plugin=plugin, **options):
         yield samples, str(told["photometric_interpretation"])
 
 
