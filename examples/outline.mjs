@@ -19,6 +19,7 @@ function pass(values, width, height, to) {
   }
   return out;
 }
+const sigmoid = (value) => 1 / (1 + Math.exp(-value));
 const resize = (values, width, height, columns, rows) => pass(pass(values, width, height, columns), height, columns, rows);
 
 // grey: Uint8Array of height * width, row by row. told: the sidecar. Gives a mask, 0 and 1, of the same form.
@@ -30,14 +31,17 @@ export async function outline(session, told, grey, width, height) {
   const run = async (mirrored) => {
     const turned = (at) => (mirrored ? at - (at % size) + size - 1 - (at % size) : at), frame = new Float32Array(size * size);
     small.forEach((value, i) => { frame[turned(place(i))] = value / 255; });
-    const { logits } = await session.run({ image: new ort.Tensor("float32", frame, [1, 1, size, size]) });
-    return Float32Array.from(small, (_, i) => 1 / (1 + Math.exp(-logits.data[turned(place(i))])));
+    const { logits, presence } = await session.run({ image: new ort.Tensor("float32", frame, [1, 1, size, size]) });
+    return [Float32Array.from(small, (_, i) => sigmoid(logits.data[turned(place(i))])), presence ? sigmoid(presence.data[0]) : 1];
   };
-  let inner = await run(false);
-  if (told.mirrored) inner = (await run(true)).map((value, i) => (value + inner[i]) / 2);
-  const probability = resize(inner, columns, rows, width, height);
+  let [inner, present] = await run(false);
+  if (told.mirrored) {
+    const [other, also] = await run(true);
+    [inner, present] = [inner.map((value, i) => (value + other[i]) / 2), (present + also) / 2];
+  }
+  const probability = resize(inner, columns, rows, width, height), drawn = present >= (told.least_presence ?? 0);
 
-  const left_over = Uint8Array.from(probability, (value) => value >= told.threshold), mask = left_over.slice();
+  const left_over = Uint8Array.from(probability, (value) => drawn && value >= told.threshold), mask = left_over.slice();
   for (let start = 0; start < mask.length; start++) {
     if (!left_over[start]) continue;
     const component = [start];

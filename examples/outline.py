@@ -17,16 +17,18 @@ columns, rows = (max(1, (2 * side * size + longest) // (2 * longest)) for side i
 top, left = (size - rows) // 2, (size - columns) // 2
 frame = np.zeros((1, 1, size, size), np.float32)
 frame[0, 0, top : top + rows, left : left + columns] = grey.resize((columns, rows), Image.Resampling.BILINEAR)
-frame /= 255
+frames = np.concatenate((frame, frame[..., ::-1])) / 255 if told.get("mirrored") else frame / 255
 
-probability = 1 / (1 + np.exp(-session.run(["logits"], {"image": frame})[0]))
-if told.get("mirrored"):
-    logits = session.run(["logits"], {"image": np.ascontiguousarray(frame[..., ::-1])})[0]
-    probability = (probability + 1 / (1 + np.exp(-logits[..., ::-1]))) / 2
-inner = Image.fromarray(probability[0, 0, top : top + rows, left : left + columns])
+names = [output.name for output in session.get_outputs() if output.name in ("logits", "presence")]
+found = zip(names, session.run(names, {"image": frames}), strict=True)
+answers = {name: 1 / (1 + np.exp(-values)) for name, values in found}
+maps = answers["logits"][:, 0]
+maps[1:] = maps[1:, :, ::-1]
+inner = Image.fromarray(maps.mean(axis=0)[top : top + rows, left : left + columns])
 probability = np.asarray(inner.resize(grey.size, Image.Resampling.BILINEAR))
 
-mask = probability >= told["threshold"]
+present = answers.get("presence", np.ones(1)).mean() >= told.get("least_presence", 0)
+mask = (probability >= told["threshold"]) & present
 pixels = set(map(tuple, np.argwhere(mask).tolist()))
 while pixels:
     component = [pixels.pop()]

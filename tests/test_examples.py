@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
@@ -17,18 +18,27 @@ from sonoseg.prediction import modelfile, onnxfile
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHANTOMS = open_set("phantom:20").samples[:10]
+DARK = 0.415
+"""Presence that some of the phantoms reach in a twin whose presence falls with the brightness, and some do not."""
+
 MODULES = EXAMPLES / "node_modules" / "onnxruntime-web"
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "mirrored"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default model, and a twin that asks for the mean over the mirror image and leaves no speck out."""
+    """The default model, and a twin that keeps specks, asks for the mirror image and draws only in dark images."""
     default = modelfile.resolve("default")
     if not request.param:
         return default
-    told = modelfile.read_record(default) | {"mirrored": True, "smallest_lesion": 0.0, "least_confidence": 0.0}
+    changes = {"mirrored": True, "smallest_lesion": 0.0, "least_confidence": 0.0, "least_presence": DARK}
+    twin = onnx.load(str(default))
+    if modelfile.PRESENCE not in [output.name for output in twin.graph.output]:
+        twin.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 2, 3]), "sides"))
+        mean = onnx.helper.make_node("ReduceMean", ["image", "sides"], ["brightness"], keepdims=0)
+        twin.graph.node.extend([mean, onnx.helper.make_node("Neg", ["brightness"], ["presence"])])
+        twin.graph.output.append(onnx.helper.make_tensor_value_info("presence", onnx.TensorProto.FLOAT, ["N"]))
     path = tmp_path_factory.mktemp("model") / "mirrored.onnx"
-    path.write_bytes(onnxfile.seal(default.read_bytes(), told))
+    path.write_bytes(onnxfile.seal(twin.SerializeToString(), modelfile.read_record(default) | changes))
     return path
 
 
