@@ -1,11 +1,13 @@
 import io
 import random
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
 from sonoseg.images.pictures import (
@@ -243,6 +245,55 @@ def test_arrays_become_images() -> None:
     for wrong in (np.zeros((2, 3, 4, 5)), np.zeros((4, 4, 3)), np.zeros((0, 3), np.uint8), np.array([["a"]])):
         with pytest.raises(UserError, match="must be"):
             from_array(wrong)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.random.default_rng(0).normal(size=(20, 30)), "float64 has values from -"),
+        (np.linspace(-1, 1, 600).reshape(20, 30).astype(np.float32), "float32 has values from -1 to 1"),
+        (np.full((20, 30), np.nan), "from nan to nan"),
+        (np.where(np.eye(20), np.inf, 0.5), "to inf"),
+        (np.full((20, 30), 255.0), "from 255 to 255"),
+        (np.full((20, 30), -1, np.int16), "int16 has values from -1"),
+    ],
+)
+def test_numbers_that_mean_no_brightness_are_refused(values: NDArray[np.generic], found: str) -> None:
+    with pytest.raises(UserError, match=found) as caught:
+        from_array(values)
+    assert "uint8" in caught.value.hint
+
+
+def test_large_arrays_are_scaled_in_parts() -> None:
+    values = np.arange(1000 * 60).reshape(1000, 60).astype(np.uint16)
+    assert np.array_equal(from_array(values).pixels, np.rint(values * (255 / 65535)))
+    assert np.array_equal(from_array(values / 60000).pixels, np.rint(values / 60000 * 255))
+
+
+def test_a_picture_of_many_passes_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "scan.jpg", PIL.Image.fromarray(GREY), progressive=True)
+    assert read_image(path).shape == GREY.shape
+    content = path.read_bytes()
+    start, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
+    path.write_bytes(content[:end] + 20_000 * content[start:end] + content[end:])
+    with pytest.raises(UserError, match="times as long to decode"):
+        read_image(path, max_pixels=2000 * GREY.size)
+
+
+def test_run_lengths_without_end_are_refused(tmp_path: Path) -> None:
+    side = 4000
+    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, 0, 0, 0, 256, 0)
+    content = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 1024) + header + bytes(1024) + b"\xff\x00" * 9
+    (tmp_path / "runs.bmp").write_bytes(content)
+    with pytest.raises(UserError, match="25 times as long to decode"):
+        read_image(tmp_path / "runs.bmp")
+
+
+def test_a_file_of_many_pages_is_refused(tmp_path: Path) -> None:
+    pages = [PIL.Image.fromarray(np.zeros((16, 16), np.uint8))] * 101
+    pages[0].save(tmp_path / "many.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(UserError, match="101 pages; 100 are allowed"):
+        next(read_pages(tmp_path / "many.tif"))
 
 
 def test_reading_leaves_the_callers_warnings_alone(tmp_path: Path) -> None:

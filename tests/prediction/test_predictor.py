@@ -5,6 +5,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
+from sonoseg.errors import UserError
 from sonoseg.images.pictures import Image, Window
 from sonoseg.prediction.predictor import Prediction, Predictor, confidence
 
@@ -49,13 +50,39 @@ def test_a_batch_is_its_images_one_by_one() -> None:
         assert np.array_equal(together.probability, predictor.predict(image).probability)
 
 
-def test_arrays_and_paths_are_images_too(tmp_path: Path) -> None:
+def test_arrays_pictures_and_paths_are_images_too(tmp_path: Path) -> None:
     image, predictor = scan(), Predictor(darkness, 64)
-    PIL.Image.fromarray(image.pixels).save(tmp_path / "scan.png")
+    picture, path = PIL.Image.fromarray(image.pixels), tmp_path / "scan.png"
+    picture.save(path)
     expected = predictor.predict(image).mask
-    for given in (image.pixels, np.repeat(image.pixels[..., None], 3, axis=2), tmp_path / "scan.png"):
+    colour = np.repeat(image.pixels[..., None], 3, axis=2)
+    forms = [image, image.pixels, image.pixels / 255, colour, picture, picture.convert("RGB"), path, str(path)]
+    for together, given in zip(predictor.predict_batch(forms), forms, strict=True):
+        assert np.array_equal(together.mask, expected)
         assert np.array_equal(predictor.predict(given).mask, expected)
-    assert np.array_equal(predictor.predict(str(tmp_path / "scan.png")).mask, expected)
+    assert predictor.predict_batch([]) == []
+
+
+def test_a_spacing_is_given_beside_the_image() -> None:
+    predictor = Predictor(darkness, 64)
+    expected = predictor.predict(scan(spacing=(0.2, 0.1))).lesions[0]
+    assert predictor.predict(scan().pixels, spacing=(0.2, 0.1)).lesions[0].area == expected.area
+    both = predictor.predict_batch([scan(), scan(spacing=(1, 1))], spacing=0.2)
+    assert [each.image.spacing for each in both] == [(0.2, 0.2)] * 2
+    for wrong in (0, -1.0, float("nan"), (0.1,), (0.1, 0.1, 0.1)):
+        with pytest.raises(UserError, match="is not mm per pixel"):
+            predictor.predict(scan(), spacing=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (300, 15), (9, 90)])
+def test_slivers_are_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(UserError, match=r"the image has .* at least 16 on each side"):
+        Predictor(darkness, 64).predict(np.zeros(shape, np.uint8))
+
+
+def test_what_is_no_image_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="a list is no image"):
+        Predictor(darkness, 64).predict([[1, 2]])  # type: ignore[arg-type]
 
 
 def test_the_threshold_belongs_to_the_lesion() -> None:

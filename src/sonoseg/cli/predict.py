@@ -59,7 +59,7 @@ def predict(
         str, typer.Option(help="none; or synthetic, which 3D Slicer's import of a DICOM segmentation needs.")
     ] = "none",
     slicer: Annotated[bool, typer.Option("--slicer", help="Write a .seg.nrrd for 3D Slicer, of pictures too.")] = False,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 100_000_000,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 25_000_000,
 ) -> None:
     """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
     from dataclasses import replace

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +20,21 @@ from numpy.typing import NDArray
 from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before they are decoded; every reader takes another limit."""
+MAX_PIXELS = 25_000_000
+"""Larger pictures are refused before they are decoded, as predicting takes 30 bytes a pixel; every reader takes another
+limit. Where a decoder looks at each pixel several times, or takes long, as many fewer are allowed."""
+
+MAX_PAGES = 100
+"""Files of more pages are refused: each page has outputs of its own."""
+
+_TIMES_FREE = 4
+"""So often a decoder may go over the pixels of a picture before it counts."""
+
+_BAND = 256
+"""Rows that are scaled at a time."""
+
+_SLOW = {"bmp_rle": 25, "jpeg2k": 4}
+"""Decoders that take as long as going over the pixels so many times, by Pillow's name."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 """Pillow's decoders that are used; the others start programs or do not hold scans."""
@@ -148,6 +162,10 @@ def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
     """
     with _opened(path, max_pixels) as picture:
         pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        if pages > MAX_PAGES:
+            raise UserError(
+                f"{path} has {pages} pages; {MAX_PAGES} are allowed", hint="give those that count, or a clip"
+            )
         for number in range(1, pages + 1):
             picture.seek(number - 1)
             _check_size(path, picture, max_pixels)
@@ -184,19 +202,29 @@ def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:
 
 
 def from_array(values: NDArray[np.generic]) -> Image:
-    """Make an ``Image`` of an array: ``(H, W)`` grey of any number type, or ``uint8 (H, W, 3 or 4)`` colour.
+    """Make an ``Image`` of an array: ``(H, W)`` grey, or ``uint8 (H, W, 3 or 4)`` colour.
 
-    Numbers other than uint8 are scaled by the rule of ``read_image``. Errors: ``UserError`` for another form.
+    Floats lie in [0, 1]; whole numbers from 0 are scaled by the rule of ``read_image``.
+    Errors: ``UserError`` for another form, and for numbers that mean no brightness: below 0, not finite, floats over 1.
     """
     eight_bit, empty = values.dtype == np.uint8, 0 in values.shape
-    if values.ndim == 2 and not empty and values.dtype.kind in "uif":
-        return Image(values.astype(np.uint8) if eight_bit else _to_8_bit(values))
     if values.ndim == 3 and not empty and eight_bit and values.shape[2] in {3, 4}:
         return from_picture(PIL.Image.fromarray(values))
-    raise UserError(
-        f"an image array must be (H, W), or uint8 (H, W, 3) in colour, not {values.dtype} {values.shape}",
-        hint="for a stack of images, predict them one by one",
-    )
+    if values.ndim != 2 or empty or values.dtype.kind not in "uif":
+        raise UserError(
+            f"an image array must be (H, W), or uint8 (H, W, 3) in colour, not {values.dtype} {values.shape}",
+            hint="for a stack of images, predict them one by one",
+        )
+    if eight_bit:
+        return Image(values.astype(np.uint8))
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= (1 if values.dtype.kind == "f" else np.inf)):  # no comparison holds for NaN
+        raise UserError(
+            f"an image array of {values.dtype} has values from {low:g} to {high:g}; floats in [0, 1] or whole numbers "
+            "from 0 are allowed",
+            hint="give the scan as uint8, before it was normalised",
+        )
+    return Image(_to_8_bit(values))
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
@@ -237,6 +265,7 @@ def _opened(path: Path, max_pixels: int) -> Iterator[PIL.Image.Image]:
             warnings.simplefilter("ignore")
             with path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as picture:
                 _check_size(path, picture, max_pixels)
+                _check_cost(path, picture, max_pixels)
                 _check_still(path, picture)
                 yield picture
     except UserError:
@@ -256,6 +285,26 @@ def _check_size(path: Path, picture: PIL.Image.Image, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
         raise _too_large(path, f"{width:,} x {height:,}", max_pixels)
+
+
+def _check_cost(path: Path, picture: PIL.Image.Image, max_pixels: int) -> None:
+    """Refuse small files that take minutes: pictures in hundreds of passes, run lengths without end."""
+    times = max([1.0, *(_SLOW.get(tile[0], 1) for tile in getattr(picture, "tile", ()))])
+    if "progressive" in picture.info:
+        times = max(times, _passes(path) / _TIMES_FREE)
+    width, height = picture.size
+    if width * height * times > max_pixels:
+        raise UserError(
+            f"{path} has {width:,} x {height:,} pixels in a form that takes {times:.0f} times as long to decode; "
+            f"{max_pixels / times:,.0f} in all are allowed",
+            hint="save it as PNG, or raise the limit with --max-pixels",
+        )
+
+
+def _passes(path: Path) -> int:
+    """Scans of a progressive JPEG: markers that its compressed data cannot hold."""
+    with path.open("rb") as file:
+        return sum(piece.count(b"\xff\xda") for piece in iter(partial(file.read, 1 << 20), b""))
 
 
 def _too_large(path: Path, found: str, max_pixels: int) -> UserError:
@@ -283,8 +332,16 @@ def _has_colour(picture: PIL.Image.Image) -> bool:
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    numbers = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0).clip(min=0)
-    largest = numbers.max(initial=0)
+    """Scale by the rule of ``read_image``, a few rows at a time: it takes no more memory than the picture."""
+    bands = [slice(start, start + _BAND) for start in range(0, len(values), _BAND)]
+    largest = max((float(_numbers(values[band]).max(initial=0)) for band in bands), default=0.0)
     ranges = [1.0] if np.issubdtype(values.dtype, np.floating) else []
     full = next((r for r in [*ranges, 255.0, 1023.0, 4095.0, 65535.0] if largest <= r), largest)
-    return np.rint(numbers * (255.0 / full)).astype(np.uint8)
+    scaled = np.empty(values.shape, np.uint8)
+    for band in bands:
+        scaled[band] = np.rint(_numbers(values[band]) * (255.0 / full)).astype(np.uint8)
+    return scaled
+
+
+def _numbers(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.asarray(np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0).clip(min=0))

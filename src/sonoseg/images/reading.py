@@ -14,9 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
 from sonoseg.errors import UserError
 from sonoseg.images import clips, dicom, pictures
-from sonoseg.images.pictures import MAX_PIXELS, Image, Item
+from sonoseg.images.pictures import MAX_PIXELS, Image, Item, from_array, from_picture
 
 
 class Reader(NamedTuple):
@@ -35,6 +39,11 @@ READERS = {  # DICOM first: its first bytes may be those of a TIFF
     "picture": Reader(pictures.SUFFIXES, pictures.is_picture, pictures.read_pages),
     "clip": Reader(clips.SUFFIXES, clips.is_clip, clips.read_clip),
 }
+
+Given = Image | NDArray[np.generic] | PIL.Image.Image | Path | str
+"""What a user may have for an image."""
+
+Spacing = float | tuple[float, float] | None
 
 HEAD = 512
 """Bytes at the beginning of a file that tell what it is."""
@@ -117,6 +126,35 @@ def find_dicom(inputs: Sequence[Path]) -> list[Path]:
     return found
 
 
+def as_image(given: Given, spacing: Spacing = None) -> Image:
+    """Make an ``Image`` of what a user has: one already, an array (see ``from_array``), a Pillow picture, a file.
+
+    spacing: mm per pixel, one length or (row, column); None keeps what the file or image says. Of a file of pages it is
+    the first. Errors: ``UserError`` as the readers raise it, for a clip, and for an image or spacing that is too small.
+    """
+    if isinstance(given, str | Path):
+        item = next(read(Path(given)))
+        if item.moves:
+            raise UserError(f"{given} is a clip; one image is needed", hint=f"sonoseg predict {given}")
+        image = item.image
+    elif isinstance(given, Image):
+        image = given
+    elif isinstance(given, np.ndarray | PIL.Image.Image):
+        image = from_array(given) if isinstance(given, np.ndarray) else from_picture(given)
+    else:
+        raise UserError(f"a {type(given).__name__} is no image", hint="give a path, an array or a Pillow picture")
+    return image if image is given and spacing is None else _checked(image, _lengths(spacing))
+
+
+def _lengths(spacing: Spacing) -> tuple[float, float] | None:
+    if spacing is None:
+        return None
+    lengths = (spacing, spacing) if isinstance(spacing, int | float) else tuple(spacing)
+    if len(lengths) != 2 or not all(math.isfinite(length) and length > 0 for length in lengths):
+        raise UserError(f"the spacing {spacing!r} is not mm per pixel", hint="spacing=0.07, or spacing=(row, column)")
+    return lengths[0], lengths[1]
+
+
 def is_dicom(path: Path) -> bool:
     """Whether a file is read as DICOM."""
     return _reader(path) is READERS["DICOM"]
@@ -145,9 +183,9 @@ def _head(path: Path) -> bytes:
 
 def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
     if min(image.shape) < MIN_SIDE:
-        height, width = image.shape
+        (height, width), source = image.shape, image.source or "the image"
         raise UserError(
-            f"{image.source} has {width:,} x {height:,} pixels; at least {MIN_SIDE} on each side are needed",
+            f"{source} has {width:,} x {height:,} pixels; at least {MIN_SIDE} on each side are needed",
             hint="give the whole scan",
         )
     if not spacing:

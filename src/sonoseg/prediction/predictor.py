@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image, from_array, read_image
+from sonoseg.images.pictures import Image
+from sonoseg.images.reading import Given, Spacing, as_image
 from sonoseg.prediction.lesions import Lesion, measure, remove_specks
 from sonoseg.prediction.letterbox import Letterbox
 
@@ -105,18 +106,21 @@ class Predictor:
     gates: Gates | None = field(default=None, repr=False, compare=False)
     model: Model = Model()
 
-    def predict(self, image: Image | NDArray[np.generic] | Path | str) -> Prediction:
-        """Predict one image, or an array (see ``from_array``), or the first picture of a file.
+    def predict(self, image: Given, spacing: Spacing = None) -> Prediction:
+        """Predict one image, in whatever form ``as_image`` takes. spacing: mm per pixel, one length or (row, column).
 
-        The same as ``predict_batch`` of it alone. Errors: ``UserError`` as the readers raise it.
+        The same as ``predict_batch`` of it alone. Errors: ``UserError`` as ``as_image``.
         """
-        return self.predict_batch([_image(image)])[0]
+        return self.predict_batch([image], spacing)[0]
 
-    def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
-        """Predict images of any sizes in one pass of the network, in their order.
+    def predict_batch(self, given: Sequence[Given], spacing: Spacing = None) -> list[Prediction]:
+        """Predict images of any forms and sizes in one pass of the network, in their order; ``spacing`` is of all.
 
         Where an image says which windows show tissue, the network sees each of them alone and nothing else.
         """
+        images = [as_image(each, spacing) for each in given]
+        if not images:
+            return []
         seen = [image.pixels[window.part] for image in images for window in image.parts]
         boxes = [Letterbox(len(pixels), pixels.shape[1], self.size) for pixels in seen]
         frames = self._frames(seen, boxes)
@@ -134,9 +138,9 @@ class Predictor:
         answers = iter([(box.undo(inner), one) for box, inner, one in zip(boxes, probabilities, told, strict=True)])
         return [self._prediction(image, answers) for image in images]
 
-    def explain(self, image: Image) -> dict[str, NDArray[np.float32]]:
+    def explain(self, given: Given) -> dict[str, NDArray[np.float32]]:
         """Where each attention gate lets the skip through, ``float32 (H, W)`` by name; empty without gates."""
-        maps: dict[str, NDArray[np.float32]] = {}
+        image, maps = as_image(given), dict[str, NDArray[np.float32]]()
         for window in image.parts if self.gates else ():
             assert self.gates is not None
             seen, box = image.pixels[window.part], Letterbox(window.height, window.width, self.size)
@@ -181,12 +185,6 @@ def confidence(probability: NDArray[np.float32], mask: NDArray[np.bool_] | None 
         return 1.0 - float(probability.max())
     agreed = float(probability[drawn].sum(dtype=np.float64))
     return 2 * agreed / (float(probability.sum(dtype=np.float64)) + int(np.count_nonzero(drawn)))
-
-
-def _image(image: Image | NDArray[np.generic] | Path | str) -> Image:
-    if isinstance(image, Image):
-        return image
-    return from_array(image) if isinstance(image, np.ndarray) else read_image(Path(image))
 
 
 def _logistic(logits: NDArray[np.float32]) -> NDArray[np.float32]:
