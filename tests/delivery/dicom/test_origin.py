@@ -1,11 +1,15 @@
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
 import dicom_files
 from dicom_files import Scan
+from sonoseg.delivery.dicom.capture import write_capture
 from sonoseg.delivery.dicom.origin import origin
+from sonoseg.delivery.dicom.report import Shown, write_report
 from sonoseg.delivery.dicom.segmentation import SegmentationWriter
 from sonoseg.errors import UserError
 from sonoseg.images.dicom.objects import opened
@@ -42,3 +46,16 @@ def test_a_scan_without_a_name_of_its_own_is_refused(key: str, tmp_path: Path) -
         del header[key]
         with pytest.raises(UserError, match=key):
             origin(header, dicom_files.predictor())
+
+
+def test_an_odd_name_is_not_quoted_in_a_warning(tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan(), PatientName="SINGLE")
+    made, (prediction,) = dicom_files.predicted(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with SegmentationWriter(made) as writer:
+            writer.add(1, prediction)
+            writer.write(tmp_path / "seg.dcm")
+        write_report(tmp_path / "sr.dcm", made, Shown(1, prediction.lesions))
+        write_capture(tmp_path / "sc.dcm", made, np.zeros((20, 20, 3), np.uint8), 1)
+    assert str(pydicom.dcmread(tmp_path / "sr.dcm").PatientName) == "SINGLE"

@@ -10,10 +10,16 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from sonoseg.delivery.dicom.origin import Origin, finish
 from sonoseg.files import replacing
+from sonoseg.images.dicom.objects import quiet
 
 
 def write_capture(path: Path, origin: Origin, pixels: NDArray[np.uint8], number: int) -> None:
     """Write a picture, ``uint8 (H, W, 3)``, of frame ``number`` of the scan, from 1, whole or not at all."""
+    with quiet(), replacing(path) as temporary:  # highdicom quotes names that it finds odd
+        finish(_made(origin, pixels, number)).save_as(temporary, enforce_file_format=True)
+
+
+def _made(origin: Origin, pixels: NDArray[np.uint8], number: int) -> SCImage:
     made = SCImage.from_ref_dataset(
         origin.header,
         pixel_array=pixels,
@@ -34,5 +40,4 @@ def write_capture(path: Path, origin: Origin, pixels: NDArray[np.uint8], number:
     if origin.several:
         source.ReferencedFrameNumber = number
     made.SourceImageSequence = [source]
-    with replacing(path) as temporary:
-        finish(made).save_as(temporary, enforce_file_format=True)
+    return made

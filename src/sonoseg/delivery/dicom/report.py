@@ -34,6 +34,7 @@ from pydicom.sr.coding import Code
 from sonoseg import __version__
 from sonoseg.delivery.dicom.origin import MANUFACTURER, Origin, finish
 from sonoseg.files import replacing
+from sonoseg.images.dicom.objects import quiet
 from sonoseg.images.masks import Outline
 from sonoseg.prediction.lesions import Lesion, corners
 
@@ -62,6 +63,11 @@ def largest(frames: Sequence[Shown]) -> Shown:
 
 def write_report(path: Path, origin: Origin, shown: Shown) -> None:
     """Write the report of one frame, whole or not at all; without a lesion it says that there is none."""
+    with quiet(), replacing(path) as temporary:  # highdicom quotes names that it finds odd
+        finish(_made(origin, shown)).save_as(temporary, enforce_file_format=True)
+
+
+def _made(origin: Origin, shown: Shown) -> ComprehensiveSR:
     groups = [group for lesion in shown.lesions for group in _groups(origin, shown.number, lesion)]
     content = MeasurementReport(
         observation_context=_observers(origin),
@@ -69,12 +75,10 @@ def write_report(path: Path, origin: Origin, shown: Shown) -> None:
         imaging_measurements=groups or [_nothing(origin, shown.number)],
         title=codes.cid7021.ImagingMeasurementReport,
     )
-    made = ComprehensiveSR(
+    return ComprehensiveSR(
         evidence=[origin.header], content=content[0], is_complete=True, is_final=False, is_verified=False,
         **origin.series("sr"),
     )  # fmt: skip
-    with replacing(path) as temporary:
-        finish(made).save_as(temporary, enforce_file_format=True)
 
 
 def _observers(origin: Origin) -> ObservationContext:

@@ -19,6 +19,7 @@ from pydicom.sr.codedict import codes
 
 from sonoseg.delivery.dicom.origin import Origin, finish
 from sonoseg.files import replacing
+from sonoseg.images.dicom.objects import quiet
 from sonoseg.prediction.predictor import Prediction
 
 LEVELS = 255
@@ -81,12 +82,13 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
         if self._first is None:
             path.unlink(missing_ok=True)
             return False
-        made = self._made(self._first)
+        with quiet():  # highdicom quotes names that it finds odd
+            made = self._made(self._first)
         self._file.write(np.packbits(self._rest, bitorder="little").tobytes())
         self._file.write(bytes(self._file.tell() % 2))
         self._file.seek(0)
         made.PixelData = self._file
-        with replacing(path) as temporary:
+        with quiet(), replacing(path) as temporary:
             made.save_as(temporary, enforce_file_format=True)
         return True
 
