@@ -31,7 +31,8 @@ def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None
         "model": "attention-unet", "fold": 2, "size": 64, "width": 5, "steps": 1, "encoder": "e",
         "encoder_weights": "timm", "epochs": 3, "batch": 4, "learning_rate": 0.5, "weight_decay": 0.25, "average": 0.5,
         "validation": 0.5, "seed": 9, "device": "cpu", "devices": 2, "precision": "32", "also": ("a", "b"),
-        "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x",
+        "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x", "also_fold": 1,
+        "mix": "all", "normals": 2, "presence": 0.5, "spoiled": 0.5, "decayed": "kernels",
     }  # fmt: skip
     assert given.keys() == FIELDS.keys() - {"pretrained"}
     flags = [

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ def test_int8_answers_nearly_as_float_does_and_keeps_the_record(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantise, "ALLOWED", 1.0)
+    level = logging.getLogger().level
     found = export_int8(run, tmp_path / "small.onnx")
+    assert logging.getLogger().level == level
     export(run, tmp_path / "exact.onnx", "small")
     records = [modelfile.read_record(tmp_path / name) for name in ("small.onnx", "exact.onnx")]
     assert records[0].pop("digest") != records[1].pop("digest")

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,6 +80,19 @@ def _parts(samples: Sequence[Sample], *sizes: int) -> list[list[Sample]]:
     return [[samples[i] for i in sorted(part)] for part in np.split(order, ends)[: len(sizes)]]
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep off the terminal what onnxruntime says about itself, in warnings and in the root's log."""
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.setLevel(level)
+
+
 def _write(source: Path, out: Path, calibration: Sequence[Sample]) -> None:
     # Each of these takes a second to import.
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
@@ -101,9 +115,7 @@ def _write(source: Path, out: Path, calibration: Sequence[Sample]) -> None:
             frame = Letterbox(height, width, size).fit(pixels)
             return {modelfile.INPUT: frame[None, None].astype(np.float32) / np.float32(255)}
 
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # onnxruntime's own, about its own
-        logging.getLogger().setLevel(logging.ERROR)
+    with TemporaryDirectory() as folder, _silent():
         prepared, rounded = Path(folder, "prepared.onnx"), Path(folder, "rounded.onnx")
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize(
