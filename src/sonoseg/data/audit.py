@@ -57,7 +57,8 @@ COLUMNS = (
 """The columns of ``audit.csv``; ``docs/data.md`` says what each is."""
 
 Keep = Callable[[Image, NDArray[np.bool_]], Any]
-Progress = Callable[[str, int, int], None]
+Stages = Callable[[str, int, int], None]
+"""Told after each step: the stage, how many of its steps are done, and of how many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ def crosses(looks: Sequence[Look]) -> bool:
     return len({look.label for look in looks}) > 1
 
 
-def measure(data: DataSet, keep: Keep | None = None, progress: Progress | None = None) -> Audit:
+def measure(data: DataSet, keep: Keep | None = None, progress: Stages | None = None) -> Audit:
     """Look at every image of a set, at all pairs of copies, and at the masks of copies.
 
     keep: makes something of each image and mask, ``bool (H, W)``, that is wanted later, such as a thumbnail.
@@ -227,7 +228,7 @@ class _Read:
 
 
 def _read_all(
-    data: DataSet, keep: Keep | None, pool: ThreadPoolExecutor, report: Progress
+    data: DataSet, keep: Keep | None, pool: ThreadPoolExecutor, report: Stages
 ) -> tuple[dict[str, _Read], tuple[Failure, ...]]:
     read, failures = {}, []
     found = pool.map(lambda sample: _read(sample, keep), data.samples)
@@ -280,7 +281,7 @@ def _shape_of(mask: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _compare_all(
-    read: Mapping[str, _Read], groups: Mapping[str, str], pool: ThreadPoolExecutor, report: Progress
+    read: Mapping[str, _Read], groups: Mapping[str, str], pool: ThreadPoolExecutor, report: Stages
 ) -> tuple[Comparison, ...]:
     members: dict[str, list[str]] = defaultdict(list)
     for name in sorted(groups, key=natural_key):

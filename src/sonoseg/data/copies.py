@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from sonoseg.data.registration import COPY_SCORE, Floats, Pixels, Small, flat, lay, small, spectra
 
-Progress = Callable[[int, int], None]
+Steps = Callable[[int, int], None]
+"""Told after each step, such as an image: how many are done, and of how many."""
 
 _CANDIDATE_SCORE = 0.6
 _CANDIDATES = 6
@@ -47,7 +48,7 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
 
 def find_pairs(
     images: Mapping[str, Pixels | Small] | Iterable[tuple[str, Pixels | Small]],
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     least: float = COPY_SCORE,
 ) -> list[Pair]:
     """Find all pairs that score ``least`` or more among named images, ``uint8 (H, W)``, read once, one at a time.

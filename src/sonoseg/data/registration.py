@@ -102,7 +102,7 @@ def register(first: Pixels | Small, second: Pixels | Small) -> Registration:
 def warp_mask(
     mask: NDArray[np.bool_], registration: Registration, shape: tuple[int, int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Carry a mask of the second image, ``bool (H, W)``, into the frame of the first one, of the given ``shape``.
+    """Carry a mask of the second image, ``bool (H, W)``, to where it lies in the first one, of the given ``shape``.
 
     Returns the mask and where the second image covers the first one at all, both ``bool`` of ``shape``: two outlines
     can be compared only there. Linear between pixel centres, set from one half on.
@@ -117,7 +117,7 @@ def agreement(
 ) -> float | None:
     """Dice of two masks, ``bool (H, W)``, of images, ``uint8 (H, W)``, that may be copies of any crop and size.
 
-    The second image is registered on the first, its mask is carried into the first one's frame, and the two are
+    The second image is registered on the first, its mask is carried into the first one, and the two are
     compared there, where both images are: 0 to 1. Images reduced by ``small`` give the same. None where the
     images are no copies (``COPY_SCORE``), and where neither mask has anything in the common part, as two empty masks
     say nothing about outlines.
@@ -230,7 +230,7 @@ def _common(laid: Registration, first: tuple[int, int], second: tuple[int, int])
 
 
 def _onto(image: Floats, laid: Registration, shape: tuple[int, ...]) -> Floats:
-    """Resample ``float32`` of the second frame in the first one, ``float32 (shape)``; 0 where nothing covers it."""
+    """Resample a second image, ``float32``, as it lies on the first one, ``float32 (shape)``; 0 beside it."""
     (scale_y, scale_x), (shift_y, shift_x) = laid.scale, laid.shift
     inverse = (1 / scale_x, 0, -shift_x / scale_x, 0, 1 / scale_y, -shift_y / scale_y)
     picture = PIL.Image.fromarray(image).transform(

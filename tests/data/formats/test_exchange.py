@@ -27,8 +27,8 @@ def test_file_names_are_plain_and_all_different():
 def test_fields_are_read_as_they_were_written():
     row = Row("a", "normal", "g", 3, ("copy",))
     fields = json.loads(json.dumps(exchange.about(Sample("a", "normal", lambda: None), row, (0.1, 0.2))))
-    assert exchange.record("k", fields, "f") == exchange.Record("k", "a", "normal", "g", 3, ("copy",), (0.1, 0.2))
-    assert exchange.record("k", {}, "f") == exchange.Record("k", "k", "unknown", "", None, (), None)
+    assert exchange.listed("k", fields, "f") == exchange.Listed("k", "a", "normal", "g", 3, ("copy",), (0.1, 0.2))
+    assert exchange.listed("k", {}, "f") == exchange.Listed("k", "k", "unknown", "", None, (), None)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_fields_are_read_as_they_were_written():
 )
 def test_fields_that_mean_nothing_are_refused(fields):
     with pytest.raises(UserError, match=f"file, k: {next(iter(fields))} is"):
-        exchange.record("k", fields, "file, k")
+        exchange.listed("k", fields, "file, k")
 
 
 def test_no_image_and_two_of_one_name_are_refused():
-    record = exchange.record("k", {}, "f")
+    record = exchange.listed("k", {}, "f")
     for records in ([], [record, record]):
         with pytest.raises(UserError, match="one at least and all of another name"):
             exchange.data_set("x", "y", records, {"k": lambda: None}, {})

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from sonoseg.data.copies import Steps
 from sonoseg.data.formats import exchange
-from sonoseg.data.formats.exchange import Json, Progress
+from sonoseg.data.formats.exchange import Json
 from sonoseg.data.samples import DataSet, Pair
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
@@ -26,7 +27,7 @@ Outlines = tuple[tuple[Any, Any], ...]
 """(id, segmentation) of the annotations of an image."""
 
 
-def to_coco(data: DataSet, out: Path, progress: Progress | None = None) -> None:
+def to_coco(data: DataSet, out: Path, progress: Steps | None = None) -> None:
     """Write ``annotations.json`` and ``images``; every lesion (connected region) is an annotation, as run lengths.
 
     out: a folder that is not there yet. Categories are ``CATEGORIES``; an image without a lesion has no annotation.
@@ -80,7 +81,7 @@ def open_coco(where: str) -> DataSet:
         label = _label({categories.get(each.get("category_id"), "") for each in found})
         key = Path(image["file_name"]).with_suffix("").as_posix()
         records.append(
-            exchange.record(key, {"label": label, **exchange.mapping(image.get(exchange.OURS))}, f"{path}, {key}")
+            exchange.listed(key, {"label": label, **exchange.mapping(image.get(exchange.OURS))}, f"{path}, {key}")
         )
         outlines = tuple((each.get("id"), each.get("segmentation")) for each in found)
         readers[key] = partial(_read, path, file, outlines, records[-1].spacing)

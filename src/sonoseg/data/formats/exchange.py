@@ -24,16 +24,13 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 from sonoseg.images.pictures import encode_png
 
-Progress = Callable[[int, int], None]
-"""Told after each image: how many are done, and of how many."""
-
 Json = dict[str, Any]
 
 OURS = "sonoseg"
 
 
 @dataclass(frozen=True)
-class Record:
+class Listed:
     """What a file tells of one image. key: what the file calls it; the rest as in ``Sample``, ``Row`` and ``Image``."""
 
     key: str
@@ -46,7 +43,7 @@ class Record:
 
 
 def about(sample: Sample, row: Row, spacing: tuple[float, float] | None) -> Json:
-    """Give the fields that carry an image; ``record`` reads them."""
+    """Give the fields that carry an image; ``listed`` reads them."""
     return {
         "name": sample.name,
         "label": sample.label,
@@ -62,7 +59,7 @@ def described(data: DataSet) -> Json:
     return {"grouping": data.grouping, "citation": data.citation, "licence": data.licence}
 
 
-def record(key: str, fields: Mapping[str, Any], place: str) -> Record:
+def listed(key: str, fields: Mapping[str, Any], place: str) -> Listed:
     """Read the fields of ``about``; each may be missing. Errors: ``UserError`` for one that means nothing."""
     name, label, group = (
         fields.get(f) or default for f, default in (("name", key), ("label", "unknown"), ("group", ""))
@@ -78,13 +75,13 @@ def record(key: str, fields: Mapping[str, Any], place: str) -> Record:
     ):
         if not right:
             raise UserError(f"{place}: {field} is {fields[field]!r}, which means nothing", hint="correct the file")
-    return Record(key, name, label, group, fold, tuple(flags), (spacing[0], spacing[1]) if spacing else None)
+    return Listed(key, name, label, group, fold, tuple(flags), (spacing[0], spacing[1]) if spacing else None)
 
 
 def data_set(
     source: str,
     where: str,
-    records: Sequence[Record],
+    records: Sequence[Listed],
     readers: Mapping[str, Callable[[], Pair]],
     fields: Mapping[str, Any],
     folds: Folds | None = None,

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from sonoseg.data.copies import Steps
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.formats import exchange
-from sonoseg.data.formats.exchange import Json, Progress, Record
+from sonoseg.data.formats.exchange import Json, Listed
 from sonoseg.data.samples import DataSet, Pair, check_same_size
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
@@ -24,7 +25,7 @@ ENDINGS = (".png", ".bmp", ".tif")
 _NAME = re.compile(r"Dataset\d{3}_\w+")
 
 
-def to_nnunet(data: DataSet, out: Path, progress: Progress | None = None) -> None:
+def to_nnunet(data: DataSet, out: Path, progress: Steps | None = None) -> None:
     """Write ``imagesTr``, ``labelsTr`` (0 and 1), ``dataset.json`` and, from our folds, ``splits_final.json``.
 
     out: a folder that is not there yet, named as nnU-Net wants it: ``Dataset501_busi``. nnU-Net looks for the splits
@@ -78,7 +79,7 @@ def open_nnunet(where: str) -> DataSet:
     ours = exchange.mapping(description.get(exchange.OURS))
     fields = exchange.mapping(ours.get("cases"))
     records = [
-        exchange.record(case, exchange.mapping(fields.get(case)), f"{folder / DESCRIPTION}, {case}") for case in images
+        exchange.listed(case, exchange.mapping(fields.get(case)), f"{folder / DESCRIPTION}, {case}") for case in images
     ]
     readers = {each.key: partial(_read, images[each.key], masks[each.key], each.spacing) for each in records}
     splits = folder / SPLITS
@@ -124,7 +125,7 @@ def _cases(folder: Path, suffix: str) -> dict[str, Path]:
     return {path.name.removesuffix(suffix): path for path in files}
 
 
-def _folds(path: Path, records: Sequence[Record]) -> Folds:
+def _folds(path: Path, records: Sequence[Listed]) -> Folds:
     """Folds by what each split holds out. Errors: ``UserError`` where that is not of the set, or held out twice."""
     fold_of: dict[str, int] = {}
     keys = {each.key for each in records}

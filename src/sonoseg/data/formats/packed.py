@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonoseg.data.copies import Steps
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.formats import exchange
-from sonoseg.data.formats.exchange import Json, Progress
+from sonoseg.data.formats.exchange import Json
 from sonoseg.data.samples import DataSet, Pair, Sample, digest_of
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
@@ -33,7 +34,7 @@ SIZES = range(32, 1025)
 Bytes = NDArray[np.uint8]
 
 
-def to_packed(data: DataSet, out: Path, size: int, progress: Progress | None = None) -> str:
+def to_packed(data: DataSet, out: Path, size: int, progress: Steps | None = None) -> str:
     """Write a set as one file, images and masks in the frame, those that are in no fold too; gives its checksum.
 
     The same set gives the same bytes. Errors: ``UserError`` for a size out of ``SIZES`` and another ending than

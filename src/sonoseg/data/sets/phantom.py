@@ -57,7 +57,7 @@ TEXTS = ("LEFT BREAST", "RIGHT BREAST", "LT UOQ", "RT UOQ", "RT UIQ", "LT 12H")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Phantom:
     """What it takes to draw one image of a set. Images with the same ``group`` are views of one scan."""
 
     name: str
@@ -101,12 +101,12 @@ class Scan:
     distractors: tuple[Mass, ...]
 
 
-def plan(count: int, seed: int = 0) -> list[Plan]:
+def plan(count: int, seed: int = 0) -> list[Phantom]:
     """List ``count`` images in BUSI's proportions of labels and under its kind of names, some of them near-copies."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, count)))
     bounds = np.cumsum([0, *SHARES.values()])
     wanted = np.diff(np.round(bounds * count / bounds[-1])).astype(int).tolist()
-    plans: list[Plan] = []
+    plans: list[Phantom] = []
     scan = 0
     for label, images in zip(SHARES, wanted, strict=True):
         views: list[tuple[int, int]] = []
@@ -115,11 +115,11 @@ def plan(count: int, seed: int = 0) -> list[Plan]:
             views += [(scan, copy) for copy in range(copies)]
             scan += 1
         order = rng.permutation(images).tolist()
-        plans += [Plan(f"{label} ({k})", label, seed, *views[i]) for k, i in enumerate(order, start=1)]
+        plans += [Phantom(f"{label} ({k})", label, seed, *views[i]) for k, i in enumerate(order, start=1)]
     return plans
 
 
-def read(planned: Plan) -> Drawing:
+def read(planned: Phantom) -> Drawing:
     """Draw the image that was planned."""
     return draw(planned.seed, planned.index, planned.label, planned.copy)
 

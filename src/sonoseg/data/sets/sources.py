@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from sonoseg.data.copies import Steps
 from sonoseg.data.folds import from_groups
 from sonoseg.data.formats.coco import open_coco, to_coco
-from sonoseg.data.formats.exchange import Progress
 from sonoseg.data.formats.nnunet import open_nnunet, to_nnunet
 from sonoseg.data.formats.packed import open_packed
 from sonoseg.data.samples import DataSet, Pair, Sample
@@ -66,7 +66,7 @@ def open_phantoms(count: str) -> DataSet:
     )
 
 
-def _read_phantom(plan: phantom.Plan) -> Pair:
+def _read_phantom(plan: phantom.Phantom) -> Pair:
     drawing = phantom.read(plan)
     return Image(drawing.pixels, drawing.spacing, plan.name), drawing.mask
 
@@ -84,7 +84,7 @@ SOURCES: dict[str, Callable[[str], DataSet]] = {
     "phantom": open_phantoms,
 }
 
-WRITERS: dict[str, Callable[[DataSet, Path, Progress | None], None]] = {
+WRITERS: dict[str, Callable[[DataSet, Path, Steps | None], None]] = {
     "nnunet": to_nnunet,
     "coco": to_coco,
 }
