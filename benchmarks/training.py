@@ -88,7 +88,7 @@ def obvious(files: Files, steps: int) -> Iterator[float]:
 
 
 def ours(samples: list[Sample], folder: Path) -> list[float]:
-    """Seconds per step of ``training.loop.train``, everything that it does included."""
+    """Seconds per step of ``learning.loop.train``, everything that it does included."""
     config = Config("any", size=SIZE, width=WIDTH, batch=BATCH, epochs=1, device="cpu")
     times = [time.perf_counter()]
     data = pack(samples, SIZE)
