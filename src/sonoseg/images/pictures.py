@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
+from sonoseg.images.limits import check_cost, check_size, check_whole, too_large
 
 MAX_PIXELS = 25_000_000
 """Larger pictures are refused before they are decoded, as predicting takes 30 bytes a pixel; every reader takes another
@@ -27,14 +27,8 @@ limit. Where a decoder looks at each pixel several times, or takes long, as many
 MAX_PAGES = 100
 """Files of more pages are refused: each page has outputs of its own."""
 
-_TIMES_FREE = 4
-"""So often a decoder may go over the pixels of a picture before it counts."""
-
 _BAND = 256
 """Rows that are scaled at a time."""
-
-_SLOW = {"bmp_rle": 25, "jpeg2k": 4}
-"""Decoders that take as long as going over the pixels so many times, by Pillow's name."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 """Pillow's decoders that are used; the others start programs or do not hold scans."""
@@ -168,7 +162,7 @@ def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
             )
         for number in range(1, pages + 1):
             picture.seek(number - 1)
-            _check_size(path, picture, max_pixels)
+            check_size(path, picture, max_pixels)
             yield Item(from_picture(picture, str(path)), number, pages)
 
 
@@ -264,14 +258,15 @@ def _opened(path: Path, max_pixels: int) -> Iterator[PIL.Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as picture:
-                _check_size(path, picture, max_pixels)
-                _check_cost(path, picture, max_pixels)
+                check_size(path, picture, max_pixels)
+                check_cost(path, picture, max_pixels)
+                check_whole(path, picture)
                 _check_still(path, picture)
                 yield picture
     except UserError:
         raise
     except PIL.Image.DecompressionBombError as error:
-        raise _too_large(path, "more", max_pixels) from error
+        raise too_large(path, "more", max_pixels) from error
     except PIL.UnidentifiedImageError as error:
         raise UserError(f"{path} is not a picture that can be read", hint="use PNG, JPEG, BMP or TIFF") from error
     except Exception as error:  # a broken file can raise nearly anything in a decoder
@@ -279,39 +274,6 @@ def _opened(path: Path, max_pixels: int) -> Iterator[PIL.Image.Image]:
             f"{path} cannot be decoded ({type(error).__name__}: {error}); it may be truncated or damaged",
             hint="copy or download it again",
         ) from error
-
-
-def _check_size(path: Path, picture: PIL.Image.Image, max_pixels: int) -> None:
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise _too_large(path, f"{width:,} x {height:,}", max_pixels)
-
-
-def _check_cost(path: Path, picture: PIL.Image.Image, max_pixels: int) -> None:
-    """Refuse small files that take minutes: pictures in hundreds of passes, run lengths without end."""
-    times = max([1.0, *(_SLOW.get(tile[0], 1) for tile in getattr(picture, "tile", ()))])
-    if "progressive" in picture.info:
-        times = max(times, _passes(path) / _TIMES_FREE)
-    width, height = picture.size
-    if width * height * times > max_pixels:
-        raise UserError(
-            f"{path} has {width:,} x {height:,} pixels in a form that takes {times:.0f} times as long to decode; "
-            f"{max_pixels / times:,.0f} in all are allowed",
-            hint="save it as PNG, or raise the limit with --max-pixels",
-        )
-
-
-def _passes(path: Path) -> int:
-    """Scans of a progressive JPEG: markers that its compressed data cannot hold."""
-    with path.open("rb") as file:
-        return sum(piece.count(b"\xff\xda") for piece in iter(partial(file.read, 1 << 20), b""))
-
-
-def _too_large(path: Path, found: str, max_pixels: int) -> UserError:
-    return UserError(
-        f"{path} claims {found} pixels; {max_pixels:,} in all are allowed",
-        hint="if the file is right, raise the limit with --max-pixels",
-    )
 
 
 def _check_still(path: Path, picture: PIL.Image.Image) -> None:
