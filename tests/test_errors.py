@@ -28,7 +28,14 @@ def test_a_missing_extra_is_one_sentence_with_its_command(monkeypatch: pytest.Mo
     ("origin", "typed"),
     [
         (None, 'pip install "sonoseg[train]"'),
-        ('{"url": "https://example.org/sonoseg.whl", "archive_info": {}}', 'pip install "sonoseg[train]"'),
+        (
+            '{"url": "https://example.org/sonoseg.whl", "archive_info": {}}',
+            'pip install "sonoseg[train] @ https://example.org/sonoseg.whl"',
+        ),
+        (
+            '{"url": "https://example.org/sonoseg", "vcs_info": {"vcs": "git"}}',
+            'pip install "sonoseg[train] @ git+https://example.org/sonoseg"',
+        ),
         ('{"url": "file:///home/a%20b/sonoseg", "dir_info": {}}', 'pip install "/home/a b/sonoseg[train]"'),
         (
             '{"url": "file:///home/sonoseg", "dir_info": {"editable": true}}',

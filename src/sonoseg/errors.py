@@ -26,7 +26,7 @@ def need(extra: str, *modules: str, by: str = "this") -> None:
 
 
 def install(extra: str) -> str:
-    """What to type for an extra: in the folder that this program was installed from, or else by its name."""
+    """What to type for an extra: from where this program was installed, a folder or an address, or else by its name."""
     import json  # with the next ones only when something is missing
     from importlib.metadata import PackageNotFoundError, distribution
     from urllib.parse import urlsplit
@@ -37,7 +37,9 @@ def install(extra: str) -> str:
     except PackageNotFoundError:
         origin = {}
     if "dir_info" not in origin:
-        return f'pip install "sonoseg[{extra}]"'
+        kind = origin["vcs_info"]["vcs"] + "+" if "vcs_info" in origin else ""
+        place = " @ " + kind + origin["url"] if origin else ""
+        return f'pip install "sonoseg[{extra}]{place}"'
     editable = "--editable " if origin["dir_info"].get("editable") else ""
     return f'pip install {editable}"{url2pathname(urlsplit(origin["url"]).path)}[{extra}]"'
 
