@@ -1,4 +1,7 @@
-"""Small pictures for the trees that tests make."""
+"""Small pictures for the trees that tests make, and what is in such trees."""
+
+import csv
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -22,3 +25,16 @@ def write(path, pixels):
     pixels = np.asarray(pixels)
     PIL.Image.fromarray(pixels.astype(np.uint8) * np.uint8(255) if pixels.dtype == bool else pixels).save(path)
     return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names(folder)}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

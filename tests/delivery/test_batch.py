@@ -1,4 +1,3 @@
-import csv
 import errno
 import json
 import os
@@ -22,12 +21,12 @@ from sonoseg.delivery.batch import Summary, run
 from sonoseg.delivery.outputs import Options, Outcome
 from sonoseg.errors import UserError
 from sonoseg.files import alone, checksum
-from sonoseg.images.clips import clip_writer
 from sonoseg.images.pictures import encode_png, read_mask
 from sonoseg.images.reading import find
 from sonoseg.prediction.modelfile import load
 from sonoseg.prediction.predictor import Predictor
 from tiny_model import scan, write_model
+from trees import contents, names, table
 
 SCHEMA = json.loads((Path(sonoseg.__file__).parent / "delivery" / "schema" / "prediction-1.json").read_text())
 
@@ -49,42 +48,11 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in names(folder)}
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 ALL = [
     "b.json", "b_mask.png", "b_overlay.png", "deep/a.json", "deep/a_mask.png", "deep/a_overlay.png",
     "deep/pages_page001.json", "deep/pages_page001_mask.png", "deep/pages_page001_overlay.png",
     "deep/pages_page002.json", "deep/pages_page002_mask.png", "deep/pages_page002_overlay.png", "lesions.csv",
 ]  # fmt: skip
-
-
-def test_one_file_gets_its_outputs_beside_it(tmp_path: Path, predictor: Predictor) -> None:
-    PIL.Image.fromarray(scan().pixels).save(tmp_path / "scan.png")
-    summary = run([tmp_path / "scan.png"], predictor)
-    assert names(tmp_path) == ["scan.json", "scan.png", "scan_mask.png", "scan_overlay.png"]
-    assert (summary.files, summary.images, summary.lesions, summary.empty) == (1, 1, 1, 0)
-    assert not summary.failures
-    found = json.loads((tmp_path / "scan.json").read_text(encoding="utf-8"))
-    jsonschema.validate(found, SCHEMA)
-    assert found["outputs"] == {"mask": "scan_mask.png", "overlay": "scan_overlay.png"}
-    mask = read_mask(tmp_path / "scan_mask.png")
-    assert mask.sum() == found["lesions"][0]["pixels"]
-    with PIL.Image.open(tmp_path / "scan_mask.png") as picture:
-        picture.load()
-        assert set(np.unique(np.asarray(picture))) == {0, 255}
-        assert predictor.model.checksum in picture.info["Model"]
-        assert sonoseg.__version__ in picture.info["Software"]
 
 
 def test_a_folder_keeps_its_shape(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
@@ -122,23 +90,6 @@ def test_the_order_is_that_of_the_files(tmp_path: Path, predictor: Predictor) ->
 
     run([tmp_path], predictor, Options(tmp_path / "out", workers=4), report)
     assert seen == [(f"{number:02}.png", number + 1, 30) for number in range(30)]
-
-
-def test_no_lesion_is_an_answer(tmp_path: Path, predictor: Predictor) -> None:
-    PIL.Image.fromarray(scan(lesion=False).pixels).save(tmp_path / "normal.png")
-    summary = run([tmp_path / "normal.png"], predictor)
-    assert (summary.empty, summary.failures) == (1, [])
-    assert not read_mask(tmp_path / "normal_mask.png").any()
-    assert json.loads((tmp_path / "normal.json").read_text())["lesions"] == []
-
-
-def test_spacing_gives_mm(tmp_path: Path, predictor: Predictor) -> None:
-    PIL.Image.fromarray(scan().pixels).save(tmp_path / "scan.png")
-    run([tmp_path / "scan.png"], predictor, Options(spacing=(0.2, 0.1)))
-    found = json.loads((tmp_path / "scan.json").read_text())
-    assert (found["unit"], found["spacing_mm"]) == ("mm", [0.2, 0.1])
-    assert found["lesions"][0]["width"] == pytest.approx(8, abs=0.3)
-    assert found["lesions"][0]["depth"] == pytest.approx(8, abs=0.6)
 
 
 def test_what_stands_is_not_replaced(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
@@ -233,18 +184,6 @@ def test_failures_are_listed_and_the_batch_goes_on(folder: Path, tmp_path: Path,
     assert [row["file"] for row in rows] == [failure.file for failure in summary.failures]
     assert rows[0]["model_checksum"] == predictor.model.checksum
     assert names(out) == sorted([*ALL, "failures.csv"])
-
-
-def test_a_broken_page_leaves_the_others(tmp_path: Path, predictor: Predictor) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    pages = [PIL.Image.fromarray(page) for page in (scan().pixels, noise)]
-    path = tmp_path / "pages.tif"
-    pages[0].save(path, save_all=True, append_images=pages[1:])
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) - 3000])
-    summary = run([path], predictor, Options(tmp_path / "out"))
-    assert summary.images + len(summary.failures) >= 1
-    assert all("pages.tif" in failure.file for failure in summary.failures)
 
 
 def test_whatever_fails_is_told_and_made_good_by_resume(tmp_path: Path, predictor: Predictor) -> None:
@@ -418,13 +357,6 @@ def test_an_unexpected_error_is_a_failure_of_one_file(folder: Path, tmp_path: Pa
     assert all("ZeroDivisionError: by hand" in failure.message for failure in summary.failures)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_what_is_no_file_does_not_hang(tmp_path: Path, predictor: Predictor) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    (failure,) = run([tmp_path / "pipe.png"], predictor).failures
-    assert "is not a file" in failure.message
-
-
 def test_explain_and_coco_on_request(folder: Path, tmp_path: Path, predictor: Predictor) -> None:
     out = tmp_path / "out"
     summary = run([folder], predictor, Options(out, explain=True, overlay=False, coco=True))
@@ -442,37 +374,6 @@ def test_explain_and_coco_on_request(folder: Path, tmp_path: Path, predictor: Pr
     ]
     assert len(found["annotations"]) == 3
     assert predictor.model.checksum in found["info"].values()
-
-
-def test_a_clip_gets_a_video_and_its_size_over_time(tmp_path: Path, predictor: Predictor) -> None:
-    pytest.importorskip("av")
-    with clip_writer(tmp_path / "cine.mp4", 10, "") as writer:
-        for lesion in (True, True, False):
-            writer.add(np.repeat(scan(lesion=lesion).pixels[..., None], 3, axis=2))
-    out = tmp_path / "out"
-    summary = run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1)))
-    assert names(out) == ["cine.json", "cine_overlay.mp4", "cine_sizes.csv", "lesions.csv"]
-    assert (summary.images, summary.lesions, summary.empty) == (1, 2, 0)
-    jsonschema.validate(json.loads((out / "cine.json").read_text()), SCHEMA)
-    rows = table(out / "cine_sizes.csv")
-    assert [row["lesions"] for row in rows] == ["1", "1", "0"]
-    assert [row["seconds"] for row in rows] == ["0.0", "0.1", "0.2"]
-    assert float(rows[0]["longest_diameter"]) == pytest.approx(8, abs=0.3)
-    before = contents(out)
-    assert run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1), resume=True)).kept == 1
-    run([tmp_path / "cine.mp4"], predictor, Options(out, spacing=(0.1, 0.1), overwrite=True))
-    assert contents(out) == before
-    shutil.rmtree(out)
-    run([tmp_path / "cine.mp4"], predictor, Options(out, overlay=False))
-    assert names(out) == ["cine.json", "cine_sizes.csv", "lesions.csv"]
-
-
-def test_a_broken_clip_leaves_nothing(tmp_path: Path, predictor: Predictor) -> None:
-    pytest.importorskip("av")
-    (tmp_path / "cine.mp4").write_bytes(b"no clip")
-    summary = run([tmp_path / "cine.mp4"], predictor, Options(tmp_path / "out"))
-    assert "cannot be decoded" in summary.failures[0].message
-    assert names(tmp_path / "out") == ["failures.csv", "lesions.csv"]
 
 
 def test_damaged_files_never_leave_half_an_output(tmp_path: Path, predictor: Predictor) -> None:
