@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from sonoseg.delivery import document
 from sonoseg.delivery.document import Document, Source
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image, encode_png
+from sonoseg.images.pictures import Image
 from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer import coding, uploads
-from sonoseg.viewer.frames import image_of
+from sonoseg.viewer.frames import image_of, picture_of
 from sonoseg.viewer.metrics import Metrics
 from sonoseg.viewer.models import Models
 from sonoseg.viewer.queue import Queue
@@ -68,7 +68,7 @@ class Desk:
             return known, False
         frames = [
             Frame(
-                item.number, *item.image.shape, encode_png(item.image.pixels), item.image.spacing, item.seconds,
+                item.number, *item.image.shape, picture_of(item.image), item.image.spacing, item.seconds,
                 item.rate, item.image.coloured,
             )
             for item in uploads.items(content, self.settings)
