@@ -140,3 +140,9 @@ def test_sending_and_receiving_need_no_archive(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="cannot be used"), receiving(tmp_path / "other", port, "127.0.0.1"):
             pass
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_an_image_is_made_again_where_the_archive_fell_silent(tmp_path: Path) -> None:
+    scan = dicom_files.write(tmp_path / "a.dcm", Scan())
+    make = maker(dicom_files.predictor(), WANTED, tmp_path / "made")
+    assert [path.name for path in make(scan)] == [path.name for path in make(scan)]

@@ -134,10 +134,11 @@ def pull(archive: Archive, folder: Path, filters: Mapping[str, str]) -> int:
 
 def maker(predictor: Predictor, objects: Objects, folder: Path) -> Made:
     """What makes objects of a scan, with other files that are not stored, in ``folder``."""
-    job = Job(predictor, Options(out=folder, overlay=False, overwrite=True, objects=objects))
+    options = Options(out=folder, overlay=False, overwrite=True, objects=objects)
 
     def make(path: Path) -> Sequence[Path]:
-        outcome = job.predict(Found(path, path.name, path.stem))
+        # A job writes no path twice, and an image is made again where the archive fell silent.
+        outcome = Job(predictor, options).predict(Found(path, path.name, path.stem))
         if outcome.failures:
             raise UserError(outcome.failures[0].message, hint=outcome.failures[0].hint)
         names = [name for described in outcome.documents for name in described["outputs"].values()]

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from sonoseg.errors import UserError, install
+from sonoseg.errors import need
 from sonoseg.images.pictures import MAX_PIXELS, Item
 
 SUFFIXES = (".dcm", ".dicom")
 
+
+_MODULES = ("pydicom", "highdicom", "gdcm", "jpeg_ls", "pynetdicom", "dicomweb_client", "dicomanonymizer")
+"""That the extra ``dicom`` brings."""
 
 _DIRECTORY = b"1.2.840.10008.1.3.10"
 _DOCUMENTS = (
@@ -50,8 +53,4 @@ def read_dicom(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
 
 def need_dicom() -> None:
     """Refuse work where the extra ``dicom`` is not installed. Errors: ``UserError`` with what installs it."""
-    try:
-        import gdcm  # noqa: F401
-        import highdicom  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"DICOM needs {error.name}, which is not installed", hint=install("dicom")) from error
+    need("dicom", *_MODULES, by="DICOM")

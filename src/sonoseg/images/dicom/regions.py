@@ -52,33 +52,29 @@ class Regions:
     def __init__(self, header: Dataset, source: str) -> None:
         self._header, self._source = header, source
         self._shape = (int(header.Rows), int(header.Columns))
-        self._each = header.get("PerFrameFunctionalGroupsSequence") or []
+        self._each = list(header.get("PerFrameFunctionalGroupsSequence") or [])
         shared = header.get("SharedFunctionalGroupsSequence") or []
         self._shared = list(shared[:1])
-        self._same: View | None = None
+        self._latest: View | None = None
 
     def of(self, frame: int) -> View:
         """The view of a frame, from 0. Errors: ``UserError`` for regions that cannot be used."""
-        own = self._each[frame] if frame < len(self._each) else Dataset()
-        groups = [own, *self._shared]
-        regions = _first(groups, "SequenceOfUltrasoundRegions")
-        spacing = _first(groups, "PixelSpacing")
-        if regions is None and spacing is None and self._same is not None:
-            return self._same
-        view = self._view(
-            regions if regions is not None else self._header.get("SequenceOfUltrasoundRegions"),
-            spacing if spacing is not None else self._header.get("PixelSpacing"),
-        )
-        if regions is None and spacing is None:
-            self._same = view
-        return view
+        if self._latest is None or self._each:
+            self._latest = self._view(
+                self._said(frame, "SequenceOfUltrasoundRegions"), self._said(frame, "PixelSpacing")
+            )
+        return self._latest
 
     def shown(self, frame: int) -> tuple[Window, ...]:
         """Where a frame, from 0, shows anything that was measured: all regions but graphics. Errors: as ``of``."""
-        own = self._each[frame] if frame < len(self._each) else Dataset()
-        regions = _first([own, *self._shared], "SequenceOfUltrasoundRegions")
-        found = regions if regions is not None else self._header.get("SequenceOfUltrasoundRegions")
-        return tuple(self._window(region) for region in found or [] if _number(region, "RegionSpatialFormat") in _DATA)
+        found = self._said(frame, "SequenceOfUltrasoundRegions") or []
+        return tuple(self._window(region) for region in found if _number(region, "RegionSpatialFormat") in _DATA)
+
+    def _said(self, frame: int, keyword: str) -> Any:
+        """What the frame's own group says, else the shared one, else the object."""
+        own = self._each[frame : frame + 1]
+        found = _first([*own, *self._shared], keyword)
+        return self._header.get(keyword) if found is None else found
 
     def _view(self, regions: Iterable[Dataset] | None, spacing: Any) -> View:
         kinds = [(_number(r, "RegionSpatialFormat"), _number(r, "RegionDataType"), r) for r in regions or []]
