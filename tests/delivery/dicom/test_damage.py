@@ -20,9 +20,9 @@ SLOWEST = 20.0
 
 
 def damaged(content: bytes, dice: random.Random) -> bytes:
-    """One to four faults: bytes, lengths, cuts, repetitions; half of them in what stands before the pixels."""
+    """One or two faults: bytes, lengths, cuts, repetitions; half of them in what stands before the pixels."""
     data = bytearray(content)
-    for _ in range(dice.randint(1, 4)):
+    for _ in range(dice.randint(1, 2)):
         end = min(len(data), 1400) if dice.random() < 0.6 else len(data)
         at = dice.randrange(132, max(133, end))
         kind = dice.randrange(6)
