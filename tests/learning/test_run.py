@@ -113,6 +113,18 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path) -> 
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_a_killed_run_left_half_written_is_no_hindrance(tmp_path: Path, finished: bool) -> None:
+    data, out = open_set("phantom:20"), tmp_path / "run"
+    if finished:
+        train_run(CONFIG, data, out, False, SILENT)
+    (out / "last").mkdir(parents=True)
+    (out / "last" / ".sonoseg-0123abcd.part").write_bytes(b"half")
+    train_run(CONFIG, data, out, True, SILENT)
+    assert not (out / "last").exists()
+    assert not list(out.rglob("*.part"))
+
+
 def other_set(tmp_path: Path) -> str:
     """A set of another name: six phantoms in a folder."""
     folder = tmp_path / "elsewhere"

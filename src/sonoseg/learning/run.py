@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import platform
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
-from sonoseg.files import write_text
+from sonoseg.files import remove_leftovers, write_text
 from sonoseg.learning import checkpoint
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
@@ -58,7 +59,9 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     """
     config = resolve(config, data)
     _claim(config, out, resume)
+    remove_leftovers(out)
     if (out / MODEL).exists():
+        shutil.rmtree((out / STATE).parent, ignore_errors=True)  # of a run that was killed at its very end
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed)
     also = _open_also(config, data)
@@ -78,8 +81,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     report = watch.training(config.epochs, len(training))
     weights = train(Run(config, training, watched, out / STATE, report, finished))
     checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
-    (out / STATE).unlink()
-    (out / STATE).parent.rmdir()
+    shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)
     return out / MODEL
 
