@@ -111,7 +111,7 @@ def test_a_run_is_judged_on_its_own_set_by_the_fold_that_it_held_out(
     own, run = f"folder:{tmp_path / 'mine'}", tmp_path / "run"
     assert sonoseg(monkeypatch, "train", "--data", own, *TINY, "--fold", "1", "--out", str(run)) == 0
     assert sonoseg(monkeypatch, "evaluate", str(run)) == 0
-    judged = {case["image"] for case in read_cases(run / "cases.csv")}
+    judged = {case.image for case in read_cases(run / "cases.csv")}
     assert judged == set(open_set(own).folds.test(1))
     (tmp_path / "mine").rename(tmp_path / "moved")
     capsys.readouterr()

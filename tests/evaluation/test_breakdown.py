@@ -3,15 +3,9 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
+from rows import row as case
 from sonoseg.evaluation import breakdown
 from sonoseg.evaluation.breakdown import lesion_scores
-
-
-def case(image, model="a", dice=0.5, lesion=50, **changes):
-    """A row on an image of 1,000 pixels; without lesion pixels Dice is undefined."""
-    row = {"image": image, "label": "benign", "group": image, "model": model, "fold": 0, "seed": 0}
-    counts = {"tp": lesion, "fp": 0, "fn": 0, "tn": 1000 - lesion, "dice": dice if lesion else nan}
-    return row | counts | changes
 
 
 def test_scores_have_a_row_for_each_lesion_image_and_a_column_for_each_model():
@@ -50,15 +44,17 @@ def test_the_spread_of_seeds_by_hand():
 def test_no_lesion_no_scores():
     scores = lesion_scores([case("n", lesion=0)])
     assert scores.dice.shape == (0, 1)
-    assert breakdown.by_size(scores) == {}
+    assert breakdown.by_size(scores) == []
     assert breakdown.strata(scores, breakdown.by_label(scores)) == []
 
 
 def test_terciles_part_the_images_by_size():
     parts = breakdown.by_size(lesion_scores([case(str(i), lesion=10 * i) for i in range(1, 10)]))
-    assert [part.sum() for part in parts.values()] == [3, 3, 3]
-    assert np.flatnonzero(list(parts.values())[2]).tolist() == [6, 7, 8]
-    assert list(parts)[1] == "medium: 3.7 to 6.3 %"
+    assert [part.inside.sum() for part in parts] == [3, 3, 3]
+    assert np.flatnonzero(parts[2].inside).tolist() == [6, 7, 8]
+    assert [part.name for part in parts] == ["small", "medium", "large"]
+    assert (parts[1].low, parts[1].high) == pytest.approx((0.0367, 0.0633), abs=1e-4)
+    assert (parts[0].low, parts[2].high) == (None, None)
 
 
 def test_parts_by_label_copies_fold_and_marks():
@@ -70,14 +66,14 @@ def test_parts_by_label_copies_fold_and_marks():
         ]
     )
     malignant = breakdown.strata(scores, breakdown.by_label(scores))[1]
-    assert (malignant.name, malignant.images, malignant.groups) == ("malignant", 2, 1)
+    assert (malignant.part.name, malignant.images, malignant.groups) == ("malignant", 2, 1)
     assert malignant.dice[0].mean == 0.5
     assert isnan(malignant.dice[0].low)
-    assert [part.tolist() for part in breakdown.by_copies(scores).values()] == [
+    assert [part.inside.tolist() for part in breakdown.by_copies(scores)] == [
         [False, False, True],
         [True, True, False],
     ]
-    assert list(breakdown.by_fold(scores)) == ["fold 0", "fold 1"]
+    assert [part.name for part in breakdown.by_fold(scores)] == ["fold 0", "fold 1"]
     assert [part.images for part in breakdown.strata(scores, breakdown.by_marks(scores))] == [1, 1]
 
 
@@ -97,9 +93,50 @@ def test_differences_are_adjusted_for_their_number():
     assert breakdown.differences(lesion_scores(rows[:60])) == []
 
 
+def shifted(shift, noise, seeds=1):
+    """Models a and b on 60 images, b better by ``shift``; each seed moves a whole model by up to ``noise``."""
+    generator = np.random.default_rng(0)
+    hard = generator.uniform(0.3, 0.7, 60)
+    return [
+        case(str(i), model, dice=hard[i] + more + luck + generator.normal(0, 0.01), seed=seed)
+        for model, more in (("a", 0.0), ("b", shift))
+        for seed, luck in enumerate(noise * np.linspace(-1, 1, seeds) if seeds > 1 else [0.0])
+        for i in range(60)
+    ]
+
+
+def test_models_are_alike_where_the_whole_interval_lies_within_the_margin():
+    (same,) = breakdown.differences(lesion_scores(shifted(0.0, 0)))
+    assert same.alike
+    assert same.ahead is None
+    (little,) = breakdown.differences(lesion_scores(shifted(0.008, 0)))
+    assert (little.alike, little.ahead) == (True, "b")
+    (much,) = breakdown.differences(lesion_scores(shifted(0.05, 0)))
+    assert (much.alike, much.ahead) == (False, "b")
+
+
+def test_seeds_that_differ_widen_the_difference_and_may_take_the_lead_away():
+    for seeds in (2, 3):
+        (quiet,) = breakdown.differences(lesion_scores(shifted(0.05, 0.0, seeds)))
+        (loud,) = breakdown.differences(lesion_scores(shifted(0.05, 0.1, seeds)))
+        assert (quiet.ahead, loud.ahead) == ("b", None)
+        assert loud.alone.mean == pytest.approx(quiet.alone.mean)
+        assert loud.alone.high - loud.alone.low > 4 * (quiet.alone.high - quiet.alone.low)
+
+
+def test_reached_counts_images():
+    dice = np.array([0.9, 0.8, 0.3, 0, nan])
+    assert breakdown.reached(dice, np.array([0.9, 0.7, 0.0])).tolist() == [0.25, 0.5, 1]
+    assert np.isnan(breakdown.reached(dice[4:], np.array([0.5]))).all()
+
+
 def test_pick_takes_best_middle_and_worst_over_the_models():
     rows = [case(f"{i:02}", model, dice=i / 20) for i in range(20) for model in "ab"]
-    rows += [case("quiet", lesion=0), case("loud", lesion=0, fp=90, tn=910), case("low", lesion=0, fp=9, tn=991)]
+    rows += [
+        case("quiet", lesion=0),
+        case("loud", lesion=0, fp=90, tn=910, drawn_pixels=90),
+        case("low", lesion=0, fp=9, tn=991, drawn_pixels=9),
+    ]
     assert breakdown.pick(rows, each=2) == {
         "best": ["19", "18"],
         "middle": ["10", "09"],

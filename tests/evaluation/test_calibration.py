@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from sonoseg.errors import UserError
 from sonoseg.evaluation import calibration
-from sonoseg.evaluation.calibration import BINS, Reliability, band, count, nothing_counted, summarise
+from sonoseg.evaluation.calibration import BINS, Counted, Reliability, band, count, nothing_counted, summarise
+
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 def disc(radius: float, shape: tuple[int, int] = (101, 121)) -> np.ndarray:
@@ -86,22 +88,52 @@ def test_sums_add_up_and_the_error_is_a_share(seed: int) -> None:
     )
 
 
+def counted(images: int = 4, seeds: int = 1, runs_together: bool = False) -> list[Counted]:
+    """Discs that are given 0.4 everywhere, two to a group."""
+    found = [count(np.full((101, 121), 0.4), disc(10 + image)) for image in range(images)]
+    names = [("", "") if runs_together else (f"i{image}", f"g{image // 2}") for image in range(images)]
+    return [Counted("unet", 0, seed, *names[image], found[image]) for seed in range(seeds) for image in range(images)]
+
+
 def test_counts_survive_the_file(tmp_path: Path) -> None:
-    counts = [
-        ({"model": "unet", "fold": fold, "seed": 0}, count(np.full((101, 121), 0.4), disc(10 + fold)))
-        for fold in (0, 1)
-    ]
-    calibration.write(tmp_path / "c.csv", counts)
+    calibration.write(tmp_path / "c.csv", counted())
     again = calibration.read(tmp_path / "c.csv")
-    assert [keys for keys, _ in again] == [keys for keys, _ in counts]
-    assert summarise([found for _, found in again]) == summarise([found for _, found in counts])
+    keys = ("model", "fold", "seed", "image", "group")
+    assert [[getattr(row, key) for key in keys] for row in again] == [
+        [getattr(row, key) for key in keys] for row in counted()
+    ]
+    assert summarise(again) == summarise(counted())
     (tmp_path / "c.csv").write_text("model,fold\n")
     with pytest.raises(UserError, match="not a table of calibration"):
         calibration.read(tmp_path / "c.csv")
 
 
+def test_tables_of_earlier_versions_are_read_and_have_no_interval() -> None:
+    (whole,) = calibration.read(RESULTS / "bus-bra-to-busi" / "calibration.csv")
+    assert (whole.model, whole.image, whole.group) == ("unet", "", "")
+    told = summarise([whole])
+    assert told["ece"] == pytest.approx(whole.found.error, abs=1e-6)
+    assert "per_image" not in told
+    assert "ece_interval" not in told
+
+
+def test_the_error_lies_in_its_interval_and_does_not_change_by_how_it_is_told() -> None:
+    told, together = summarise(counted(12)), summarise(counted(12, runs_together=True))
+    assert told["ece"] == together["ece"] == told["ece_interval"]["mean"]
+    assert told["ece_interval"]["low"] < told["ece"] < told["ece_interval"]["high"]
+    assert (told["per_image"]["n"], told["per_image"]["groups"]) == (12, 6)
+    errors = [row.found.error for row in counted(12)]
+    assert told["per_image"]["mean"] == pytest.approx(np.mean(errors), abs=1e-6)
+
+
+def test_seeds_are_averaged_for_each_image_and_add_up_over_all() -> None:
+    once, twice = summarise(counted(12)), summarise(counted(12, seeds=2))
+    assert once["ece"] == twice["ece"]
+    assert once["per_image"] == twice["per_image"]
+
+
 def test_what_has_no_pixels_is_none() -> None:
-    empty = summarise([nothing_counted()])
+    empty = summarise([Counted("unet", 0, 0, "", "", nothing_counted())])
     assert empty["ece"] is None
     assert [each["lesion_share"] for each in empty["bins"]] == [None] * BINS
     assert (empty["bins"][0]["low"], empty["bins"][-1]["high"]) == (0, 1)

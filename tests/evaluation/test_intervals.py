@@ -11,6 +11,9 @@ from sonoseg.evaluation.intervals import (
     bootstrap_mean,
     bootstrap_median,
     bootstrap_simultaneous,
+    bootstrap_sums,
+    mean_of_runs,
+    share,
 )
 
 VALUES = np.random.default_rng(0).random(60)
@@ -112,7 +115,7 @@ def test_wrong_input(call, message):
 
 
 def test_one_column_is_a_plain_interval():
-    (together,), alone = bootstrap_simultaneous(VALUES[:, None], EACH), bootstrap_mean(VALUES, EACH)
+    (together,), alone = bootstrap_simultaneous([VALUES], EACH), bootstrap_mean(VALUES, EACH)
     assert (together.mean, together.n, together.groups) == (pytest.approx(alone.mean), 60, 60)
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.003)
 
@@ -122,30 +125,30 @@ def test_many_columns_hold_at_once():
     hits = 0
     for _ in range(100):
         values = generator.normal(size=(60, 6)) + generator.normal(size=(60, 1))
-        found = bootstrap_simultaneous(values, EACH, resamples=400)
+        found = bootstrap_simultaneous(list(values.T), EACH, resamples=400)
         hits += all(each.low <= 0 <= each.high for each in found)
     assert hits / 100 >= 0.86
 
 
 def test_more_comparisons_are_wider_and_equal_ones_are_not():
     values = np.random.default_rng(6).normal(size=(60, 6))
-    alone = bootstrap_simultaneous(values[:, :1], EACH)[0]
-    assert 1.2 < width(bootstrap_simultaneous(values, EACH)[0]) / width(alone) < 1.6
-    equal = bootstrap_simultaneous(np.repeat(values[:, :1], 6, axis=1), EACH)[3]
+    alone = bootstrap_simultaneous([values[:, 0]], EACH)[0]
+    assert 1.2 < width(bootstrap_simultaneous(list(values.T), EACH)[0]) / width(alone) < 1.6
+    equal = bootstrap_simultaneous([values[:, 0]] * 6, EACH)[3]
     assert (equal.mean, equal.low, equal.high) == pytest.approx((alone.mean, alone.low, alone.high))
 
 
 def test_simultaneous_leaves_undefined_values_out_of_their_column():
-    first, second, third = bootstrap_simultaneous([[1, nan, nan], [3, nan, 2], [8, 5, nan]], ["a", "b", "c"])
+    first, second, third = bootstrap_simultaneous([[1, 3, 8], [nan, nan, 5], [nan, 2, nan]], ["a", "b", "c"])
     assert (first.mean, first.n, second.mean, second.n, third.mean) == (4, 3, 5, 1, 2)
     assert first.low < 4 < first.high
     assert isnan(second.low)
-    assert [isnan(each.mean) for each in bootstrap_simultaneous(np.empty((0, 2)), [])] == [True, True]
-    assert bootstrap_simultaneous(np.empty((3, 0)), ["a", "b", "c"]) == []
+    assert [isnan(each.mean) for each in bootstrap_simultaneous([[], []], [])] == [True, True]
+    assert bootstrap_simultaneous([], ["a", "b", "c"]) == []
 
 
 def test_a_difference_of_nothing_has_no_width():
-    for each in bootstrap_simultaneous(np.zeros((60, 2)), EACH):
+    for each in bootstrap_simultaneous([np.zeros(60), np.zeros(60)], EACH):
         assert (each.mean, each.low, each.high) == (0, 0, 0)
 
 
@@ -153,8 +156,8 @@ def test_a_difference_of_nothing_has_no_width():
 def test_simultaneous_refuses_wrong_input(level):
     with pytest.raises(ValueError, match="level"):
         bootstrap_simultaneous(np.zeros((2, 2)), [1, 2], level=level)
-    with pytest.raises(ValueError, match="group for each row"):
-        bootstrap_simultaneous(np.zeros(2), [1, 2])
+    with pytest.raises(ValueError, match="one length"):
+        bootstrap_simultaneous([[1, 2, 3]], [1, 2])
 
 
 def test_two_samples_apart_by_hand():
@@ -212,3 +215,114 @@ def test_median_follows_a_rising_change_of_scale_and_leaves_outliers_alone():
     assert bent.low == pytest.approx(plain.low * 3 + 1)
     far = np.where(VALUES.max() == VALUES, 1e6, VALUES)
     assert bootstrap_median(far, EACH).mean == plain.mean
+
+
+def by_seed(luck, images=60, noise=0.01, folds=1):
+    """What the seeds of a recipe gave on 60 images, each seed off by its luck."""
+    generator = np.random.default_rng(7)
+    values = VALUES[:images, None] + np.repeat(luck, folds)[None] + generator.normal(0, noise, (images, len(luck)))
+    return mean_of_runs(values, [("m", fold) for _ in luck for fold in range(folds)])
+
+
+def test_one_seed_and_equal_seeds_give_the_plain_interval():
+    plain = bootstrap_mean(VALUES, EACH)
+    assert bootstrap_mean(mean_of_runs(VALUES[:, None], ["m"]), EACH) == plain
+    same = bootstrap_mean(mean_of_runs(np.repeat(VALUES[:, None], 3, axis=1), ["m"] * 3), EACH)
+    assert (same.low, same.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_runs_of_several_recipes_are_not_seeds():
+    values = np.stack([VALUES - 0.3, VALUES + 0.3], axis=1)
+    apart = bootstrap_mean(mean_of_runs(values, [("m", 0), ("m", 1)]), EACH)
+    plain = bootstrap_mean(VALUES, EACH)
+    assert (apart.mean, apart.low, apart.high) == pytest.approx((plain.mean, plain.low, plain.high))
+
+
+def test_the_share_of_the_seed_adds_as_a_square():
+    luck = np.array([-0.2, 0.0, 0.2])
+    found, plain = bootstrap_mean(by_seed(luck), EACH), bootstrap_mean(VALUES, EACH)
+    deviation = luck.std(ddof=1) / 3**0.5
+    assert found.high - found.low == pytest.approx(np.hypot(width(plain), 2 * 1.96 * deviation), rel=0.15)
+    assert found.mean == pytest.approx(by_seed(luck).values.mean())
+
+
+def test_the_interval_with_seeds_covers_what_new_seeds_and_images_would_give():
+    generator = np.random.default_rng(3)
+    hits = plain = 0
+    for _ in range(150):
+        values = generator.normal(0, 1, (60, 1)) + generator.normal(0, 0.2, 4) + generator.normal(0, 0.2, (60, 4))
+        found = bootstrap_mean(mean_of_runs(values, ["m"] * 4), EACH, resamples=300)
+        without = bootstrap_mean(values.mean(axis=1), EACH, resamples=300)
+        hits += found.low <= 0 <= found.high
+        plain += without.low <= 0 <= without.high
+    assert hits / 150 >= 0.89
+    assert hits > plain
+
+
+def test_seeds_of_a_fold_are_drawn_for_its_own_images():
+    # Fold 0 has the first half, fold 1 the other; the luck of one fold moves only its half.
+    values = np.full((60, 4), nan)
+    values[:30, :2], values[30:, 2:] = VALUES[:30, None] + [0.3, -0.3], VALUES[30:, None]
+    recipes = [("m", 0), ("m", 0), ("m", 1), ("m", 1)]
+    found = bootstrap_mean(mean_of_runs(values, recipes), EACH)
+    whole = bootstrap_mean(by_seed([0.3, -0.3], noise=0), EACH)
+    assert width(bootstrap_mean(VALUES, EACH)) < width(found) < width(whole)
+    assert found.mean == pytest.approx(VALUES.mean())
+
+
+def test_differences_of_runs_draw_the_seeds_of_both():
+    first, second = by_seed([0.1, -0.1]), by_seed([0.0, 0.0])
+    other = mean_of_runs(second.parts * 2, ["n", "n"])
+    found = bootstrap_difference(first, other, EACH)
+    assert found.mean == pytest.approx((first.values - other.values).mean())
+    assert width(found) > 10 * width(bootstrap_difference(first.values, other.values, EACH))
+    (together,) = bootstrap_simultaneous([first - other], EACH)
+    assert (together.low, together.high) == pytest.approx((found.low, found.high), abs=0.02)
+
+
+def test_a_share_has_an_interval_where_all_are_alike():
+    groups = np.repeat(np.arange(13), 2)
+    for value in (0.0, 1.0):
+        found = share(np.full(26, value), groups)
+        assert found.mean == value
+        assert 0.15 < found.high - found.low < 0.35
+        assert 0 <= found.low <= value <= found.high <= 1
+    # Pairs that are always alike say no more than one of each.
+    one = share(np.ones(13), np.arange(13))
+    assert one.low == pytest.approx(share(np.ones(26), groups).low)
+
+
+def test_a_share_of_single_images_is_wilsons():
+    from scipy.stats import binomtest
+
+    values = np.r_[np.ones(160), np.zeros(40)]
+    found, known = share(values, np.arange(200)), binomtest(160, 200).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=0.006)
+
+
+def test_a_share_covers_the_truth_at_small_counts_where_the_percentiles_do_not():
+    generator = np.random.default_rng(5)
+    groups = np.repeat(np.arange(18), [*[1] * 14, 2, 2, 3, 5])
+    hits = percentile = 0
+    for _ in range(300):
+        values = (generator.random(26) < generator.beta(9, 1, 18)[groups]).astype(float)
+        found, drawn = (each(values, groups, resamples=200) for each in (share, bootstrap_mean))
+        hits += found.low <= 0.9 <= found.high
+        percentile += drawn.low <= 0.9 <= drawn.high
+    assert hits / 300 >= 0.93
+    assert percentile / 300 < 0.91
+
+
+def test_a_share_turned_over_turns_its_interval_over():
+    values, groups = (VALUES > 0.3).astype(float), EACH // 2
+    one, other = share(values, groups), share(1 - values, groups)
+    assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+    assert isnan(share([1, 0], ["a", "a"]).low)
+
+
+def test_a_figure_of_sums_that_is_a_mean_is_that_mean():
+    rows = np.stack([VALUES, np.ones(60)], axis=1)
+    found = bootstrap_sums(rows, EACH, lambda sums: sums[:, 0] / sums[:, 1])
+    plain = bootstrap_mean(VALUES, EACH)
+    assert (found.mean, found.low, found.high) == pytest.approx((plain.mean, plain.low, plain.high))
+    assert (found.n, found.groups) == (60, 60)

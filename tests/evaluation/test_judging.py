@@ -4,15 +4,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sonoseg.data.folds import Folds
 from sonoseg.data.samples import DataSet, digest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.evaluation.calibration import count
-from sonoseg.evaluation.judging import Candidate, at_home, chosen, counted, judge, of_model, sum_up
-from sonoseg.prediction.predictor import Predictor
+from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.judging import Candidate, at_home, chosen, evaluate, judge, judge_all, of_model
+from sonoseg.evaluation.summary import sum_up
+from sonoseg.images.pictures import Image
+from sonoseg.prediction.predictor import Prediction, Predictor
 from tiny_model import record, write_model
+
+
+class Oracle(Predictor):
+    """Answers from the truth, changed by ``answer``."""
+
+    def __init__(self, data: DataSet, answer: str) -> None:
+        super().__init__(lambda images: images, 32)
+        self.truth = {digest(image): mask for image, mask in (sample.read() for sample in data.samples)}
+        self.answer = answer
+
+    def predict_batch(self, images: list[Image]) -> list[Prediction]:  # type: ignore[override]
+        return [self._answer(image, self.truth[digest(image)]) for image in images]
+
+    def _answer(self, image: Image, truth: NDArray[np.bool_]) -> Prediction:
+        mask = {"truth": truth, "nothing": np.zeros_like(truth), "all": np.ones_like(truth)}[self.answer]
+        return Prediction(image, mask.astype(np.float32), mask)
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +76,65 @@ def test_an_image_that_was_seen_is_refused_unless_leakage_is_what_is_measured(da
     assert len(judge(leaking, data, copies_allowed=True).cases) == len(data.folds.test(0))
 
 
-def test_a_summary_tells_calibration_confidence_and_the_spread_of_seeds(data: DataSet) -> None:
-    found = judge(candidate(), data)
-    entry = sum_up(found.cases, [counted(candidate(), found)])["models"]["dark"]
-    assert "seeds" not in entry
-    assert entry["dice_of_most_certain"]["share"] == 0.8
-    second = [case | {"seed": 1, "dice": case["dice"] / 2} for case in found.cases]
-    truth = np.eye(9, dtype=bool)
-    counts = [counted(candidate(), found), ({"model": "dark", "fold": 0, "seed": 1}, count(truth.astype(float), truth))]
-    summary = sum_up(found.cases + second, counts)
-    seeds = summary["models"]["dark"]["seeds"]
-    assert seeds["range"] == pytest.approx(entry["lesion"]["dice"]["mean"] / 2, abs=1e-6)
-    assert seeds["deviation"] == pytest.approx(seeds["range"] / 2**0.5, abs=1e-5)
-    pixels = sum(each["pixels"] for each in summary["calibration"]["dark"]["bins"])
-    assert pixels == found.reliability.pixels.sum() + counts[1][1].pixels.sum()
-    assert "calibration" not in sum_up(found.cases, [])
+def test_several_runs_are_judged_together_abroad_and_refused_at_home(data: DataSet) -> None:
+    runs = [candidate("busi", fold=fold) for fold in (0, 1)]
+    found = judge_all(runs, data)
+    assert len(found.cases) == 40
+    assert {case.fold for case in found.cases} == {0, 1}
+    with pytest.raises(UserError, match="2 runs were trained on phantom"):
+        judge_all([candidate(fold=0), candidate(fold=1)], data)
+    assert len(judge_all([candidate()], data).cases) == len(data.folds.test(0))
+
+
+def oracle(data: DataSet, answer: str) -> Candidate:
+    return Candidate(Oracle(data, answer), answer, 0, 0, {"set": "other", "digests": []})
+
+
+def judged(data: DataSet, answer: str) -> list[Case]:
+    return list(evaluate(oracle(data, answer), data, data.samples).cases)
+
+
+def test_a_row_per_image_in_order_and_a_band_per_lesion(data: DataSet) -> None:
+    told: list[tuple[int, int]] = []
+    found = evaluate(oracle(data, "truth"), data, data.samples, lambda done, of: told.append((done, of)))
+    assert [case.image for case in found.cases] == [sample.name for sample in data.samples]
+    assert all(case.group == data.folds.groups[case.image] for case in found.cases)
+    assert [row.image for row in found.counts] == [case.image for case in found.cases if case.has_lesion]
+    assert all(row.found.error == 0 for row in found.counts)
+    assert told == [(16, 20), (20, 20)]
+    for case, sample in zip(found.cases, data.samples, strict=True):
+        assert (case.height, case.width) == sample.read()[0].shape
+        assert case.confidence == 1
+        assert case.marks in (0, 1)
+
+
+def test_the_truth_scores_one_and_normals_are_reported_apart(data: DataSet) -> None:
+    model = sum_up(judged(data, "truth"))["models"]["truth"]
+    normals = sum(sample.label == "normal" for sample in data.samples)
+    assert model["lesion"]["images"] == len(data.samples) - normals
+    assert model["normal"]["images"] == normals > 0
+    assert model["lesion"]["dice"]["mean"] == model["lesion"]["nsd_mm"]["mean"] == 1
+    assert model["lesion"]["hd95"]["mean"] == 0
+    assert model["normal"]["drawn"]["mean"] == 0
+    assert model["detection"]["found"] == model["detection"]["lesions"] > 0
+
+
+def test_the_row_nothing_drawn_is_what_an_empty_answer_scores(data: DataSet) -> None:
+    empty = sum_up(judged(data, "nothing"))
+    row, made = empty["models"]["nothing"], sum_up(judged(data, "all"))["nothing"]
+    row["normal"]["drawn"] = made["normal"]["drawn"]  # only silence itself is known to draw on none
+    for part in ("lesion", "normal", "all", "detection"):
+        for name, value in made[part].items():
+            assert value == row[part][name], name
+    assert row["lesion"]["dice"]["mean"] == 0
+    assert row["lesion"]["hd95"]["mean"] > 100
+    assert row["all"]["study_accuracy"]["mean"] > 0.8
+
+
+def test_drawing_everywhere_draws_on_every_normal(data: DataSet) -> None:
+    model = sum_up(judged(data, "all"))["models"]["all"]
+    assert model["normal"]["drawn"]["mean"] == model["normal"]["drawn_share_of_image"]["mean"] == 1
+    assert model["lesion"]["sensitivity"]["mean"] == 1
 
 
 def test_a_model_file_is_judged_as_a_run_is_but_never_on_what_it_was_trained_on(data: DataSet, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rows import judged
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import KEYS, Case, write_cases
-from sonoseg.evaluation.metrics import measure
-from sonoseg.evaluation.transfer import drops, home_cases, sentences
+from sonoseg.evaluation.cases import Case, write_cases
+from sonoseg.evaluation.transfer import drops, home_cases
 from sonoseg.learning.run import runs_in
 
 
@@ -17,9 +17,8 @@ def rows(place: str, shift: int, images: int = 12, model: str = "unet", fold: in
         truth, drawn = np.zeros((60, 30), bool), np.zeros((60, 30), bool)
         truth[10:30] = number < images - 1
         drawn[10 + shift + number % 3 : 30 + shift + number % 3] = True
-        keys = (f"{place} {number}", "benign", f"{place} {number // 2}", model, fold, 0)
-        more = {"height": 60, "width": 30, "confidence": 0.5, "marks": 0}
-        cases.append(dict(zip(KEYS, keys, strict=True)) | measure(drawn, truth) | more)
+        keys = {"image": f"{place} {number}", "label": "benign", "group": f"{place} {number // 2}"}
+        cases.append(judged(drawn, truth, **keys, model=model, fold=fold, seed=0))
     return cases
 
 
@@ -40,13 +39,6 @@ def test_other_models_and_the_same_images_do_not_compare() -> None:
     assert drops(rows("home", 0, model="attention-unet"), rows("away", 1)) == {}
     with pytest.raises(UserError, match="same images"):
         drops(rows("home", 0), rows("home", 1))
-
-
-def test_a_sentence_names_sets_and_figures() -> None:
-    (sentence,) = sentences(drops(rows("home", 0), rows("away", 4, 9)), "busi", "bus-bra")
-    assert "11 images of busi" in sentence
-    assert "8 images of bus-bra" in sentence
-    assert "the drop is 0." in sentence
 
 
 def test_the_table_at_home_is_found_by_folder_by_itself_and_by_its_summary(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_tables_and_page_stand(out: Path) -> None:
     cases = read_cases(out / "cases.csv")
     assert tuple(cases[0]) == COLUMNS
     held_out = set(open_set("phantom:20").folds.test(0))
-    assert {(case["model"], case["image"]) for case in cases} == {
+    assert {(case.model, case.image) for case in cases} == {
         (model, image) for model in ("unet", "attention-unet") for image in held_out
     }
     summary = json.loads((out / "summary.json").read_text())
@@ -170,7 +170,7 @@ def test_arms_of_one_model_are_told_apart_and_what_they_share_is_told_once(tmp_p
     assert summary["arms"] == {"narrow": {"width": 4}, "wide": {"width": 6}}
     assert "width" not in summary["settings"]
     assert summary["settings"]["size"] == 32
-    assert {case["model"] for case in read_cases(tmp_path / "cells" / "wide-fold-1-seed-3" / "cases.csv")} == {"wide"}
+    assert {case.model for case in read_cases(tmp_path / "cells" / "wide-fold-1-seed-3" / "cases.csv")} == {"wide"}
     assert summary["models"]["narrow"]["parameters"] < summary["models"]["wide"]["parameters"]
     assert "width 6" in (tmp_path / "report.html").read_text(encoding="utf-8")
 

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_silence_has_the_share_of_background_and_models_are_compared_with_it() -
 
 
 def test_a_model_that_nobody_published_has_no_published_figure(tmp_path: Path) -> None:
-    cases = [case | {"model": "mine"} for case in read_cases(RESULTS / "busi-four-unets" / "cases.csv")[:60]]
+    cases = [replace(case, model="mine") for case in read_cases(RESULTS / "busi-four-unets" / "cases.csv")[:60]]
     study.write(tmp_path, study.compare(cases), "x")
     with (tmp_path / "study.csv").open(encoding="utf-8") as file:
         first, last = csv.DictReader(file)

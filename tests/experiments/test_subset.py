@@ -12,7 +12,7 @@ AXILLA = RESULTS / "axilla"
 
 
 def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(tmp_path: Path) -> None:
-    rows = subset.compare(read_cases(RESULTS / "default" / "cases.csv"), subset.read_list(AXILLA / "axilla.csv"))
+    rows = subset.compare(read_cases(RESULTS / "default" / "cases.csv"), subset.read_lists([AXILLA / "axilla.csv"]))
     command = (AXILLA / "subset.md").read_text(encoding="utf-8").splitlines()[-1].strip()
     subset.write(tmp_path, rows, "axilla", command)
     for name in ("subset.csv", "subset.md"):
@@ -21,11 +21,11 @@ def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(
 
 def test_parts_are_the_means_of_their_images_and_the_difference_is_theirs() -> None:
     cases = read_cases(RESULTS / "default" / "cases.csv")
-    lesions = [case for case in cases if case["tp"] + case["fn"] > 0]
-    listed = {case["image"] for case in lesions[::3]}
+    lesions = [case for case in cases if case.has_lesion]
+    listed = {case.image for case in lesions[::3]}
     whole, inside, rest, difference = subset.compare(cases, listed)
     assert whole["images"] == inside["images"] + rest["images"] == len(lesions)
-    assert inside["dice"] == pytest.approx(np.mean([case["dice"] for case in lesions[::3]]), abs=1e-6)
+    assert inside["dice"] == pytest.approx(np.mean([case.dice for case in lesions[::3]]), abs=1e-6)
     assert difference["dice"] == pytest.approx(inside["dice"] - rest["dice"], abs=2e-6)
     assert difference["dice_low"] < difference["dice"] < difference["dice_high"]
     assert whole["missed"] == inside["missed"] + rest["missed"]
@@ -33,11 +33,11 @@ def test_parts_are_the_means_of_their_images_and_the_difference_is_theirs() -> N
 
 def test_a_list_that_tells_nothing_apart_is_refused(tmp_path: Path) -> None:
     cases = read_cases(RESULTS / "default" / "cases.csv")
-    for listed, told in (([], "none"), ([case["image"] for case in cases], "all")):
+    for listed, told in (([], "none"), ([case.image for case in cases], "all")):
         with pytest.raises(UserError, match=f"^{told} of the"):
             subset.compare(cases, listed)
     (tmp_path / "list.csv").write_text("name\nx\n")
     with pytest.raises(UserError, match="no column called image"):
-        subset.read_list(tmp_path / "list.csv")
+        subset.read_lists([tmp_path / "list.csv"])
     with pytest.raises(UserError, match="cannot be read"):
-        subset.read_list(tmp_path / "missing.csv")
+        subset.read_lists([AXILLA / "axilla.csv", tmp_path / "missing.csv"])

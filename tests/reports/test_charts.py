@@ -68,16 +68,16 @@ def test_text_is_escaped():
 
 def test_intervals_draw_mean_inner_and_outer():
     row = Estimate("a", 3, 0.5, 0.25, 0.75, "0.5", outer=(0.0, 1.0))
-    svg = charts.intervals("T", UNIT, [row], "one", zero=0.0)
+    svg = charts.intervals("T", UNIT, [row], "one", lines=(0.0, 0.5))
     (inner,), (outer,) = paths(svg, "inner"), paths(svg, "outer")
     left, _, right = numbers(inner)
     outer_left, _, outer_right = numbers(outer)
     assert outer_left < left < numbers(*paths(svg, "mean"))[0] < right < outer_right
-    assert len(paths(svg, "zero")) == 1
+    assert len(paths(svg, "zero")) == len(paths(svg, "margin")) == 1
 
 
 def test_undefined_estimates_are_named_but_not_drawn():
-    rows = [Estimate("a", 1, np.nan, np.nan, np.nan, "–"), Estimate("b", 2, 0.5, np.nan, np.nan, "0.5")]
+    rows = [Estimate("a", 1, None, None, None, "–"), Estimate("b", 2, 0.5, None, None, "0.5")]
     svg = charts.intervals("T", UNIT, rows, "two")
     assert ">a<" in svg
     assert paths(svg, "inner") == []

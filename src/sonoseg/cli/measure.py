@@ -87,7 +87,7 @@ def study(
 @app.command("subset")
 def subset(
     cases: Annotated[Path, typer.Option(help="The cases.csv of a benchmark or an evaluation.")],
-    images: Annotated[Path, typer.Option(help="A CSV with a column image: the images to set apart.")],
+    images: Annotated[list[Path], typer.Option(help="A CSV with a column image, to set apart. May be repeated.")],
     out: Out = Path("runs/subset"),
 ) -> None:
     """Set lesion Dice on a list of images beside that on the rest: how much of a mean is owed to a few."""
@@ -95,7 +95,8 @@ def subset(
     from sonoseg.evaluation.cases import read_cases
     from sonoseg.experiments import subset as measurement
 
-    rows = measurement.compare(read_cases(cases), measurement.read_list(images))
-    measurement.write(out, rows, images.stem, command_line())
-    typer.echo(measurement.page(rows, images.stem, command_line()))
+    rows = measurement.compare(read_cases(cases), measurement.read_lists(images))
+    about = " and ".join(path.stem for path in images)
+    measurement.write(out, rows, about, command_line())
+    typer.echo(measurement.page(rows, about, command_line()))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")

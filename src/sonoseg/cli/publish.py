@@ -43,6 +43,9 @@ def publish(
     cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
     data: Data,
     tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
         "src/sonoseg/prediction/weights/default.onnx"
     ),
@@ -60,7 +63,7 @@ def publish(
     from sonoseg.prediction.modelfile import WEIGHTS, pin, read_record
     from sonoseg.reports.card import write as card_of
 
-    difference = write(run, cross_validation, open_set(data), out, results, tta, progress().evaluated)
+    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, progress().evaluated)
     if out.resolve().parent == WEIGHTS.resolve():
         pin(out)
     write_text(card, card_of(read_record(out), checksum(out)))

@@ -3,16 +3,13 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from sonoseg.cli.options import Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
 from sonoseg.errors import UserError, need
-from sonoseg.learning.config import CONFIG, FIELDS, MODELS, Config, read_config
-
-if TYPE_CHECKING:
-    from sonoseg.evaluation.cases import Case
+from sonoseg.learning.config import FIELDS, MODELS, Config
 
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
@@ -114,63 +111,23 @@ def evaluate(
     """Measure a run or a model: on the fold that it held out, or on all of another set, with the drop from home."""
     from sonoseg.prediction.modelfile import resolve, shipped
 
-    where = Path(run)
-    is_model = run in shipped() or not where.is_dir()  # ./default is a folder
-    if is_model:
+    if run in shipped() or not Path(run).is_dir():
         resolve(run)  # a name that is nothing is told before the long imports
-    data = data or _own_set(where)
     need_training()
-    from sonoseg.data.sets.sources import open_set
-    from sonoseg.evaluation import judging
-    from sonoseg.learning.run import of_run, runs_in
+    from sonoseg.evaluation.summary import CASES, SUMMARY
+    from sonoseg.experiments.evaluating import evaluate as judge
+    from sonoseg.reports.benchmark.findings import abroad
 
-    opened = open_set(data)
-    runs = [] if is_model else runs_in(where)
-    candidates = [of_run(folder) for folder in runs] or [judging.of_model(run)]
-    abroad = not all(judging.at_home(candidate, opened) for candidate in candidates)
-    if not abroad and len(runs) > 1:
-        raise UserError(f"{run} holds {len(runs)} runs that were judged at home", hint=f"see {where / 'summary.json'}")
-    own = where / f"on-{opened.name}" if abroad else where
-    folder = out or (own if runs else Path(f"{candidates[0].model}-on-{opened.name}"))
-    cases, counts = [], []
-    for candidate in candidates:
-        evaluation = judging.judge(candidate, opened, progress().evaluated)
-        cases += evaluation.cases
-        counts.append(judging.counted(candidate, evaluation))
-    summary = judging.sum_up(cases, counts)
-    if abroad:
-        trained = candidates[0].trained_on.get("set", "unknown")
-        summary |= _abroad(cases, trained, opened.name, home or where, home is not None)
-    if opened.frame:
-        summary["frame"] = opened.frame
-        typer.echo(f"measured in a frame of {opened.frame} pixels, not at each image's own size")
-    judging.write_tables(folder, cases, counts, summary)
-    _table(summary)
-    typer.echo(f"tables: {folder / judging.CASES}, {folder / judging.SUMMARY}")
-
-
-def _own_set(where: Path) -> str:
-    """How a run, or the first of a benchmark, named its data. Errors: ``UserError`` where nothing tells it."""
-    for folder in (where, *sorted((where / "cells").glob("*"))):
-        if (folder / CONFIG).is_file():
-            return read_config(folder / CONFIG).data
-    raise UserError(
-        f"{where} has no {CONFIG} that tells the images to judge on", hint="name them: --data busi:PATH, or folder:PATH"
-    )
-
-
-def _abroad(cases: "list[Case]", trained: str, judged: str, where: Path, wanted: bool) -> dict[str, Any]:
-    """The part of a summary that compares with home; says so. wanted: whether a table that lacks is an error."""
-    from sonoseg.evaluation import transfer
-
-    found = {}
-    if wanted or (where / "cases.csv").is_file():
-        found = transfer.drops(transfer.home_cases(where), cases)
-    for sentence in transfer.sentences(found, trained, judged):
-        typer.echo(sentence)
-    if not found:
-        typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
-    return {"external": {"trained_on": trained, "judged_on": judged, "models": found}}
+    found = judge(run, data, home, out, progress().evaluated)
+    if external := found.summary.get("external"):
+        for sentence in abroad(external["models"], external["trained_on"], external["judged_on"]):
+            typer.echo(sentence)
+        if not external["models"]:
+            typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
+    if "frame" in found.summary:
+        typer.echo(f"measured in a frame of {found.summary['frame']} pixels, not at each image's own size")
+    _table(found.summary)
+    typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
 
 @takes_recipe(["size", "width", "steps", "encoder", "padding"])
@@ -205,24 +162,19 @@ def _table(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    def cell(value: dict[str, Any], scale: float = 1, digits: int = 3) -> str:
-        if value["mean"] is None:
-            return "-"
-        mean, low, high = (
-            None if value[k] is None else f"{value[k] * scale:.{digits}f}" for k in ("mean", "low", "high")
-        )
-        return f"{mean} [{low}, {high}]" if low else f"{mean}"
+    from sonoseg.evaluation.cases import NOTHING
+    from sonoseg.reports.figures import figure, number
 
-    table = Table("model", "lesion Dice [95 %]", "median", "IoU", "HD95 px", "normals drawn on, %", "study's accuracy")
-    for name, row in [*summary["models"].items(), ("nothing drawn", summary["nothing"])]:
-        lesion, median = row["lesion"], row["lesion"]["dice_median"]
+    table = Table("model", "lesion Dice [95 %]", "median", "IoU", "HD95 px", "normals drawn on", "study's accuracy")
+    for name, row in [*summary["models"].items(), (NOTHING, summary["nothing"])]:
+        lesion = row["lesion"]
         table.add_row(
             name,
-            cell(lesion["dice"]),
-            "-" if median is None else f"{median:.3f}",
-            cell(lesion["iou"]),
-            cell(lesion["hd95"], digits=1),
-            cell(row["normal"]["drawn"], 100, 0),
-            cell(row["all"]["study_accuracy"]),
+            figure(lesion["dice"]),
+            number(lesion["dice_median"]),
+            figure(lesion["iou"]),
+            figure(lesion["hd95"], 1),
+            figure(row["normal"]["drawn"], 0, shares=True),
+            figure(row["all"]["study_accuracy"]),
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)

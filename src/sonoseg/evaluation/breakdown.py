@@ -1,30 +1,37 @@
-"""Cases -> Dice by class, size, copies, fold, seed and pair of models: what the page shows beside the summary."""
+"""Cases -> Dice by class, size, copies, fold, seed and pair of models: what stands beside the means."""
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.evaluation.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_simultaneous
-
-Case = Mapping[str, Any]
-"""A row of ``cases.csv``. The columns ``confidence`` and ``marks`` are used where they are there."""
+from sonoseg.evaluation.cases import Case, Table, by_model, table
+from sonoseg.evaluation.intervals import (
+    Interval,
+    Runs,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_simultaneous,
+)
 
 BANDS = ("best", "middle", "worst", "false alarms")
+
+MARGIN = 0.015
+"""Two models whose difference in mean lesion Dice lies within it, interval and all, are held to be alike."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The images that have a lesion, n of them, and the Dice of every model on each; seeds are averaged.
+    """The images that have a lesion, n of them, and the Dice of every model on each.
 
     models: k names. images, groups, labels: text ``(n,)``. folds: int ``(n,)``. share: of the image that is lesion,
-    float ``(n,)``. marks: whether marks were burnt in, float ``(n,)``, NaN where nobody looked. dice, confidence: float
-    ``(n, k)``, NaN where the model did not see the image or said nothing.
+    float ``(n,)``. marks: whether marks were burnt in, float ``(n,)``, NaN where nobody looked. runs: of each model,
+    the Dice of its runs, by row. confidence: float ``(n, k)``; seeds are averaged. Both are NaN where the model did not
+    see the image or said nothing.
     """
 
     models: tuple[str, ...]
@@ -34,108 +41,115 @@ class Scores:
     folds: NDArray[np.int64]
     share: NDArray[np.float64]
     marks: NDArray[np.float64]
-    dice: NDArray[np.float64]
+    runs: tuple[Runs, ...]
     confidence: NDArray[np.float64]
+
+    @property
+    def dice(self) -> NDArray[np.float64]:
+        """Dice of each model, seeds averaged, float ``(n, k)``; NaN where the model did not see the image."""
+        return np.stack([runs.values for runs in self.runs], axis=1) if self.runs else np.empty((len(self.images), 0))
 
 
 def lesion_scores(cases: Iterable[Case]) -> Scores:
     """Sort the rows of lesion images by image (in order of appearance) and model."""
-    rows: dict[str, dict[str, list[Case]]] = defaultdict(lambda: defaultdict(list))
-    models: dict[str, None] = {}
-    for case in cases:
-        models.setdefault(case["model"])
-        if has_lesion(case):
-            rows[case["image"]][case["model"]].append(case)
-    first = [next(iter(of_model.values()))[0] for of_model in rows.values()]
-
-    def table(name: str) -> NDArray[np.float64]:
-        values = [[_mean(of.get(model, ()), name) for model in models] for of in rows.values()]
-        return np.array(values, np.float64).reshape(len(rows), len(models))
-
+    tables = {model: table(rows) for model, rows in by_model(cases).items()}
+    first: dict[str, Case] = {}
+    for found in tables.values():
+        for row in found.rows:
+            if row.has_lesion:
+                first.setdefault(row.image, row)
+    rows = list(first.values())
     return Scores(
-        models=tuple(models),
-        images=np.array(list(rows), np.str_),
-        groups=np.array([case["group"] for case in first], np.str_),
-        labels=np.array([case["label"] for case in first], np.str_),
-        folds=np.array([case["fold"] for case in first], np.int64),
-        share=np.array([lesion_share(case) for case in first], np.float64),
-        marks=np.array([case.get("marks", math.nan) for case in first], np.float64),
-        dice=table("dice"),
-        confidence=table("confidence"),
+        models=tuple(tables),
+        images=np.array(list(first), np.str_),
+        groups=np.array([row.group for row in rows], np.str_),
+        labels=np.array([row.label for row in rows], np.str_),
+        folds=np.array([row.fold for row in rows], np.int64),
+        share=np.array([row.lesion_share for row in rows], np.float64),
+        marks=np.array([row.marks for row in rows], np.float64),
+        runs=tuple(_placed(found, first, "dice") for found in tables.values()),
+        confidence=np.array([_placed(found, first, "confidence").values for found in tables.values()]).T,
     )
 
 
-def has_lesion(case: Case) -> bool:
-    """Whether the truth holds any pixel of lesion."""
-    return bool(case["tp"] + case["fn"] > 0)
+def _placed(found: Table, images: Iterable[str], name: str) -> Runs:
+    """A measure of a model's runs on these images, NaN on those that it did not see."""
+    place_of = {row.image: place for place, row in enumerate(found.rows)}
+    column = found.column(name)
+    missing = np.full((1, column.parts.shape[1]), math.nan)
+    parts = np.concatenate([column.parts, missing])
+    return Runs(parts[[place_of.get(image, len(found.rows)) for image in images]], column.recipes)
 
 
-def lesion_share(case: Case) -> float:
-    """Pixels of lesion / pixels of the image."""
-    return float((case["tp"] + case["fn"]) / (case["tp"] + case["fp"] + case["fn"] + case["tn"]))
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A part of the images: its name and which they are, ``bool (n,)``.
 
+    low, high: where it was cut by the lesion's share of the image; None where it was not.
+    """
 
-def _mean(cases: Sequence[Case], name: str) -> float:
-    values = [value for value in (case.get(name, math.nan) for case in cases) if not math.isnan(value)]
-    return sum(values) / len(values) if values else math.nan
+    name: str
+    inside: NDArray[np.bool_]
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """A part of the images: its name, how many images and groups it has, and the mean Dice of each model."""
+    """How many images and groups a part has, and the mean Dice of each model on it."""
 
-    name: str
+    part: Part
     images: int
     groups: int
     dice: tuple[Interval, ...]
 
 
-def strata(scores: Scores, parts: Mapping[str, NDArray[np.bool_]]) -> list[Stratum]:
-    """Mean Dice with its interval in each part, given as ``bool (n,)`` by name; empty parts are left out."""
+def strata(scores: Scores, parts: Iterable[Part]) -> list[Stratum]:
+    """Mean Dice with its interval in each part; empty parts are left out."""
     return [
         Stratum(
-            name,
-            int(part.sum()),
-            len(set(scores.groups[part])),
-            tuple(bootstrap_mean(column, scores.groups[part]) for column in scores.dice[part].T),
+            part,
+            int(part.inside.sum()),
+            len(set(scores.groups[part.inside])),
+            tuple(bootstrap_mean(runs[part.inside], scores.groups[part.inside]) for runs in scores.runs),
         )
-        for name, part in parts.items()
-        if part.any()
+        for part in parts
+        if part.inside.any()
     ]
 
 
-def by_label(scores: Scores) -> dict[str, NDArray[np.bool_]]:
-    """One part for each label."""
-    return {str(label): scores.labels == label for label in sorted(set(scores.labels))}
-
-
-def by_size(scores: Scores) -> dict[str, NDArray[np.bool_]]:
+def by_size(scores: Scores) -> list[Part]:
     """Three parts of nearly equal number by the lesion's share of the image."""
     if len(scores.share) < 3:
-        return {}
+        return []
     low, high = (float(bound) for bound in np.quantile(scores.share, [1 / 3, 2 / 3]))
-    return {
-        f"small: up to {100 * low:.1f} % of the image": scores.share <= low,
-        f"medium: {100 * low:.1f} to {100 * high:.1f} %": (scores.share > low) & (scores.share <= high),
-        f"large: over {100 * high:.1f} %": scores.share > high,
-    }
+    return [
+        Part("small", scores.share <= low, None, low),
+        Part("medium", (scores.share > low) & (scores.share <= high), low, high),
+        Part("large", scores.share > high, high, None),
+    ]
 
 
-def by_copies(scores: Scores) -> dict[str, NDArray[np.bool_]]:
+def by_label(scores: Scores) -> list[Part]:
+    """One part for each label."""
+    return [Part(str(label), scores.labels == label) for label in sorted(set(scores.labels))]
+
+
+def by_copies(scores: Scores) -> list[Part]:
     """Images that are alone in their group, and those with company."""
     sizes = Counter(scores.groups.tolist())
     alone = np.array([sizes[group] == 1 for group in scores.groups.tolist()], bool)
-    return {"alone in its group": alone, "group of several images": ~alone}
+    return [Part("alone in its group", alone), Part("group of several images", ~alone)]
 
 
-def by_fold(scores: Scores) -> dict[str, NDArray[np.bool_]]:
-    """One part for each held-out fold."""
-    return {f"fold {fold}": scores.folds == fold for fold in sorted(set(scores.folds.tolist()))}
-
-
-def by_marks(scores: Scores) -> dict[str, NDArray[np.bool_]]:
+def by_marks(scores: Scores) -> list[Part]:
     """Images with marks burnt in and without, where the cases tell."""
-    return {"marks burnt in": scores.marks > 0, "no marks": scores.marks == 0}
+    return [Part("marks burnt in", scores.marks > 0), Part("no marks", scores.marks == 0)]
+
+
+def by_fold(scores: Scores) -> list[Part]:
+    """One part for each held-out fold."""
+    return [Part(f"fold {fold}", scores.folds == fold) for fold in sorted(set(scores.folds.tolist()))]
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,7 @@ class Difference:
     """Mean Dice of ``first`` minus that of ``second``, paired by image.
 
     alone: its 95 % interval, as if it were the only comparison. together: the interval that holds at 95 % for all
-    comparisons at once.
+    comparisons at once; what is said of the two models is said by it.
     """
 
     first: str
@@ -158,21 +172,19 @@ class Difference:
             return self.first
         return self.second if self.together.high < 0 else None
 
+    @property
+    def alike(self) -> bool:
+        """Whether the two make no difference of ``MARGIN`` or more."""
+        return self.together.low > -MARGIN and self.together.high < MARGIN
+
 
 def differences(scores: Scores) -> list[Difference]:
     """Compare every pair of models, clustered by group and adjusted for the number of pairs."""
-    pairs = list(combinations(range(len(scores.models)), 2))
-    if not pairs:
-        return []
-    gaps = np.stack([scores.dice[:, one] - scores.dice[:, other] for one, other in pairs], axis=1)
+    pairs = list(combinations(zip(scores.models, scores.runs, strict=True), 2))
+    together = bootstrap_simultaneous([one - other for (_, one), (_, other) in pairs], scores.groups)
     return [
-        Difference(
-            scores.models[one],
-            scores.models[other],
-            bootstrap_difference(scores.dice[:, one], scores.dice[:, other], scores.groups),
-            together,
-        )
-        for (one, other), together in zip(pairs, bootstrap_simultaneous(gaps, scores.groups), strict=True)
+        Difference(first, second, bootstrap_difference(one, other, scores.groups), adjusted)
+        for ((first, one), (second, other)), adjusted in zip(pairs, together, strict=True)
     ]
 
 
@@ -180,8 +192,8 @@ def by_seed(cases: Iterable[Case]) -> dict[str, dict[int, float]]:
     """Mean lesion Dice of each model and seed, over the images that all seeds of the model were judged on."""
     values: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for case in cases:
-        if has_lesion(case):
-            values[case["model"]][case["seed"]][case["image"]].append(case["dice"])
+        if case.has_lesion:
+            values[case.model][case.seed][case.image].append(case.dice)
     found = {}
     for model, of_model in values.items():
         shared = set.intersection(*(set(of_seed) for of_seed in of_model.values()))
@@ -218,10 +230,10 @@ def pick(cases: Iterable[Case], each: int = 3) -> dict[str, list[str]]:
     dice: dict[str, list[float]] = defaultdict(list)
     drawn: dict[str, list[float]] = defaultdict(list)
     for case in cases:
-        if has_lesion(case):
-            dice[case["image"]].append(case["dice"])
+        if case.has_lesion:
+            dice[case.image].append(case.dice)
         else:
-            drawn[case["image"]].append(case["fp"] / (case["fp"] + case["tn"]))
+            drawn[case.image].append(case.drawn_share)
     order = sorted(dice, key=lambda image: (-_average(dice[image]), image))
     count = min(each, max(1, len(order) // 3))
     best, worst = order[:count], order[count:][::-1][:count]
@@ -234,6 +246,14 @@ def pick(cases: Iterable[Case], each: int = 3) -> dict[str, list[str]]:
 
 def _average(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def reached(dice: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the images that have at least each of the levels, as those; NaN without images. dice: float ``(n,)``."""
+    known = dice[~np.isnan(dice)]
+    if not len(known):
+        return np.full(len(levels), math.nan)
+    return np.asarray((known[:, None] >= levels).mean(axis=0))
 
 
 def moving_median(

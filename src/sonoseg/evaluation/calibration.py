@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from sonoseg.errors import UserError
+from sonoseg.evaluation.intervals import Interval, bootstrap_mean, bootstrap_sums, mean_of_runs, plain, plain_number
 from sonoseg.evaluation.metrics import boundary
 from sonoseg.files import write_csv
 
@@ -38,9 +39,14 @@ BAND_RULE = (
 )
 """What the band is, for the page that shows the figure."""
 
-KEYS = ("model", "fold", "seed")
-COLUMNS = (*KEYS, "low", "high", "pixels", "probability_sum", "lesion_pixels")
-"""The columns of ``calibration.csv``: a row for each step of probability, from low up to high."""
+KEYS = ("model", "fold", "seed", "image", "group")
+SUMS = ("pixels", "probability", "lesion")
+COLUMNS = (*KEYS, *(f"{name}_{step}" for name in SUMS for step in range(BINS)))
+"""The columns of ``calibration.csv``: a row for each image with a lesion; of the ten steps of probability, from the
+lowest, the pixels of the band, the sum of what they were given, and those that are lesion."""
+
+EARLIER = ("model", "fold", "seed", "low", "high", "pixels", "probability_sum", "lesion_pixels")
+"""The columns of earlier versions: a row for each step of a run, all its images together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,33 +107,43 @@ def count(probability: NDArray[np.floating], truth: NDArray[np.bool_]) -> Reliab
     )
 
 
-def write(path: Path, rows: Iterable[tuple[Mapping[str, Any], Reliability]]) -> None:
-    """Write ``calibration.csv``, whole or not at all: each reliability with its model, fold and seed."""
-    write_csv(path, COLUMNS, (row for keys, found in rows for row in _rows(keys, found)))
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The band of one image as one run saw it; image and group are empty where a run's images are told together."""
+
+    model: str
+    fold: int
+    seed: int
+    image: str
+    group: str
+    found: Reliability
 
 
-def read(path: Path) -> list[tuple[dict[str, Any], Reliability]]:
-    """Read what ``write`` wrote. Errors: ``UserError`` for a file with other columns or other steps."""
+def write(path: Path, rows: Iterable[Counted]) -> None:
+    """Write ``calibration.csv``, whole or not at all."""
+    write_csv(path, COLUMNS, map(_row, rows))
+
+
+def read(path: Path) -> list[Counted]:
+    """Read what ``write`` wrote, now or in an earlier version. Errors: ``UserError`` for a file with other columns."""
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        rows = list(reader)
-    if tuple(reader.fieldnames or ()) != COLUMNS or len(rows) % BINS:
+        rows, columns = list(reader), tuple(reader.fieldnames or ())
+    if columns == COLUMNS:
+        return [_counted(row, *([row[f"{name}_{step}"] for step in range(BINS)] for name in SUMS)) for row in rows]
+    if columns != EARLIER or len(rows) % BINS:
         raise UserError(f"{path} is not a table of calibration of this version", hint="evaluate again")
-    found = []
-    for start in range(0, len(rows), BINS):
-        part = rows[start : start + BINS]
-        keys = {"model": part[0]["model"], "fold": int(part[0]["fold"]), "seed": int(part[0]["seed"])}
-        pixels, lesion = (np.array([int(row[name]) for row in part]) for name in ("pixels", "lesion_pixels"))
-        found.append((keys, Reliability(pixels, np.array([float(row["probability_sum"]) for row in part]), lesion)))
-    return found
+    runs = [rows[start : start + BINS] for start in range(0, len(rows), BINS)]
+    return [_counted(run[0], *([row[name] for row in run] for name in EARLIER[-3:])) for run in runs]
 
 
-def summarise(found: Sequence[Reliability]) -> dict[str, Any]:
-    """Plain data of several counts together: ``ece`` and ``bins``, each with its mean probability and lesion share.
+def summarise(rows: Sequence[Counted]) -> dict[str, Any]:
+    """Plain data of one model's counts together: ``ece`` and ``bins``, each with its mean probability and lesion share.
 
-    What has no pixels is None. band: ``BAND_RULE``.
+    What has no pixels is None. band: ``BAND_RULE``. Where the rows tell images, ece_interval: the error with its
+    interval by groups; per_image: the mean of the errors of single images, with its own.
     """
-    together = sum(found, nothing_counted())
+    together = sum((row.found for row in rows), nothing_counted())
     bins = [
         {
             "low": number / BINS,
@@ -140,16 +156,43 @@ def summarise(found: Sequence[Reliability]) -> dict[str, Any]:
             zip(together.pixels, together.probability, together.lesion, strict=True)
         )
     ]
-    ece = together.error
-    return {"ece": None if math.isnan(ece) else round(ece, 6), "band": BAND_RULE, "bins": bins}
+    told = {"ece_interval": plain(_error(rows)), "per_image": plain(_per_image(rows))} if _by_image(rows) else {}
+    return {"ece": plain_number(together.error), **told, "band": BAND_RULE, "bins": bins}
 
 
-def _rows(keys: Mapping[str, Any], found: Reliability) -> Iterable[dict[str, Any]]:
-    for number in range(BINS):
-        yield {name: keys[name] for name in KEYS} | {
-            "low": number / BINS,
-            "high": (number + 1) / BINS,
-            "pixels": int(found.pixels[number]),
-            "probability_sum": f"{found.probability[number]:.6f}",
-            "lesion_pixels": int(found.lesion[number]),
-        }
+def _by_image(rows: Sequence[Counted]) -> bool:
+    return bool(rows) and all(row.image for row in rows)
+
+
+def _error(rows: Sequence[Counted]) -> Interval:
+    """The error of all images together; a draw of groups brings all of their images and runs."""
+    sums = np.array([np.r_[row.found.pixels, row.found.probability - row.found.lesion] for row in rows], np.float64)
+
+    def error(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.abs(drawn[:, BINS:]).sum(axis=1) / drawn[:, :BINS].sum(axis=1))
+
+    return bootstrap_sums(sums, [row.group for row in rows], error)
+
+
+def _per_image(rows: Sequence[Counted]) -> Interval:
+    images = {row.image: row.group for row in rows}
+    runs = {(row.model, row.fold, row.seed): place for place, row in enumerate(rows)}
+    places = {run: place for place, run in enumerate(runs)}
+    numbers = {image: place for place, image in enumerate(images)}
+    values = np.full((len(images), len(runs)), math.nan)
+    for row in rows:
+        values[numbers[row.image], places[row.model, row.fold, row.seed]] = row.found.error
+    return bootstrap_mean(mean_of_runs(values, [(model, fold) for model, fold, _ in runs]), list(images.values()))
+
+
+def _row(row: Counted) -> dict[str, Any]:
+    found = row.found
+    sums = (found.pixels.tolist(), [f"{value:.4f}" for value in found.probability.tolist()], found.lesion.tolist())
+    steps = {f"{name}_{step}": value for name, each in zip(SUMS, sums, strict=True) for step, value in enumerate(each)}
+    return {name: getattr(row, name) for name in KEYS} | steps
+
+
+def _counted(row: Mapping[str, str], pixels: list[str], probability: list[str], lesion: list[str]) -> Counted:
+    found = Reliability(np.array(pixels, np.int64), np.array(probability, np.float64), np.array(lesion, np.int64))
+    keys = row["model"], int(row["fold"]), int(row["seed"]), row.get("image", ""), row.get("group", "")
+    return Counted(*keys, found)

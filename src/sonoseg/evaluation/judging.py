@@ -1,29 +1,30 @@
 """A network and the images that it is judged on: at home the fold that it never saw, elsewhere the whole set."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sonoseg.data.folds import Folds
-from sonoseg.data.samples import DataSet, Sample
+from sonoseg.data.samples import DataSet, Sample, digest_of
 from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
-from sonoseg.evaluation import breakdown, calibration
-from sonoseg.evaluation.calibration import Reliability
-from sonoseg.evaluation.cases import Case, Evaluation, evaluate, plain_number, summarise, write_cases
-from sonoseg.files import write_json
+from sonoseg.evaluation.calibration import Counted, count
+from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.metrics import measure
 from sonoseg.images.marks import marks
 from sonoseg.prediction import modelfile
-from sonoseg.prediction.predictor import Predictor
+from sonoseg.prediction.predictor import Prediction, Predictor
 
-CASES, SUMMARY, CALIBRATION = "cases.csv", "summary.json", "calibration.csv"
+BATCH = 16
 
-CERTAIN = 0.8
-"""Share of the images that is kept in ``dice_of_most_certain``; the least certain rest is set aside for a person."""
-
-Counts = Sequence[tuple[Mapping[str, Any], Reliability]]
-"""Counts of bands, each with its model, fold and seed."""
+Progress = Callable[[int, int], None]
+"""Told after each batch: images judged, of how many."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,17 @@ class Candidate:
     seed: int
     trained_on: Mapping[str, Any]
     folds: Folds | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What judging gives: a row for each image, in order, and the count of the band around each outline."""
+
+    cases: tuple[Case, ...] = ()
+    counts: tuple[Counted, ...] = ()
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        return Evaluation((*self.cases, *other.cases), (*self.counts, *other.counts))
 
 
 def of_model(name: str | Path) -> Candidate:
@@ -74,53 +86,83 @@ def chosen(candidate: Candidate, data: DataSet) -> tuple[Sample, ...]:
 
 
 def judge(
-    candidate: Candidate,
-    data: DataSet,
-    progress: Callable[[int, int], None] | None = None,
-    copies_allowed: bool = False,
+    candidate: Candidate, data: DataSet, progress: Progress | None = None, copies_allowed: bool = False
 ) -> Evaluation:
     """Measure a candidate on the images that it may be judged on.
 
     copies_allowed: only for measuring what leakage does; then an image may be there whose copy was trained on.
     Errors: ``UserError`` as ``chosen``, and where an image was seen in training.
     """
-    digests = () if copies_allowed else candidate.trained_on["digests"]
     samples = chosen(candidate, data)
-    return evaluate(
-        candidate.predictor, data, samples, candidate.model, candidate.fold, candidate.seed, digests, progress, marks
-    )
+    if copies_allowed:
+        candidate = replace(candidate, trained_on={**candidate.trained_on, "digests": ()})
+    return evaluate(candidate, data, samples, progress)
 
 
-def counted(candidate: Candidate, evaluation: Evaluation) -> tuple[dict[str, Any], Reliability]:
-    """The entry of ``Counts`` of a candidate's evaluation."""
-    keys = {"model": candidate.model, "fold": candidate.fold, "seed": candidate.seed}
-    return keys, evaluation.reliability
+def judge_all(candidates: Sequence[Candidate], data: DataSet, progress: Progress | None = None) -> Evaluation:
+    """Judge several networks of one recipe on another set, or one network anywhere; their rows together.
 
-
-def sum_up(cases: Sequence[Case], counts: Counts) -> dict[str, Any]:
-    """``evaluation.summarise``, and what follows from several seeds, from confidence and from the bands.
-
-    Plain data. ``calibration`` has the models that ``counts`` has; ``seeds`` stands where a model has several, and
-    ``dice_of_most_certain`` where the cases tell confidence.
+    Errors: ``UserError`` as ``judge``, and for several at home: there each fold is judged by the network that held it
+    out, and what trained them has judged them.
     """
-    summary = summarise(cases)
-    scores, by_seed = breakdown.lesion_scores(cases), breakdown.by_seed(cases)
-    for index, (model, values) in enumerate(summary["models"].items()):
-        kept = breakdown.kept_dice(scores.dice[:, index], scores.confidence[:, index], CERTAIN)
-        values["dice_of_most_certain"] = {"share": CERTAIN, "mean": plain_number(kept)}
-        if len(means := by_seed.get(model, {})) > 1:
-            spread = {name: plain_number(value) for name, value in vars(breakdown.seed_spread(means)).items()}
-            values["seeds"] = spread | {"dice": {str(seed): plain_number(mean) for seed, mean in means.items()}}
-    by_model: dict[str, list[Reliability]] = {}
-    for keys, reliability in counts:
-        by_model.setdefault(keys["model"], []).append(reliability)
-    if by_model:
-        summary["calibration"] = {model: calibration.summarise(found) for model, found in by_model.items()}
-    return summary
+    if len(candidates) > 1 and all(at_home(candidate, data) for candidate in candidates):
+        raise UserError(
+            f"{len(candidates)} runs were trained on {data.name}, and judged there when they were",
+            hint="see summary.json beside their cells; judge them together on another set",
+        )
+    return sum((judge(candidate, data, progress) for candidate in candidates), Evaluation())
 
 
-def write_tables(folder: Path, cases: Sequence[Case], counts: Counts, summary: Mapping[str, Any]) -> None:
-    """Write ``summary.json``, ``calibration.csv`` and, last, ``cases.csv``: where it stands, all of them do."""
-    write_json(folder / SUMMARY, summary)
-    calibration.write(folder / CALIBRATION, counts)
-    write_cases(folder / CASES, cases)
+def evaluate(
+    candidate: Candidate, data: DataSet, samples: Sequence[Sample], progress: Progress | None = None
+) -> Evaluation:
+    """Measure every sample at its own size, in order, a row each.
+
+    Errors: ``UserError`` where an image that was trained on is among the samples, and those of ``Sample.read``.
+    """
+    seen, found = frozenset(candidate.trained_on["digests"]), Evaluation()
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(samples), BATCH):
+            part = samples[start : start + BATCH]
+            pairs = list(pool.map(lambda sample: sample.read(), part))
+            for sample, (image, _) in zip(part, pairs, strict=True):
+                _refuse_seen(sample, digest_of(sample, image) in seen)
+            predictions = candidate.predictor.predict_batch([image for image, _ in pairs])
+            groups = [data.folds.groups[sample.name] for sample in part]
+            truths = [truth for _, truth in pairs]
+            found = sum(pool.map(partial(_one, candidate), part, groups, predictions, truths), found)
+            if progress:
+                progress(len(found.cases), len(samples))
+    return found
+
+
+def _one(
+    candidate: Candidate, sample: Sample, group: str, prediction: Prediction, truth: NDArray[np.bool_]
+) -> Evaluation:
+    """Measure one image; its band is counted where it has a lesion."""
+    height, width = prediction.image.shape
+    case = Case(
+        image=sample.name,
+        label=sample.label,
+        group=group,
+        model=candidate.model,
+        fold=candidate.fold,
+        seed=candidate.seed,
+        height=height,
+        width=width,
+        **measure(prediction.mask, truth, prediction.probability, prediction.image.spacing),
+        confidence=prediction.confidence,
+        marks=int(marks(prediction.image)),
+    )
+    if not case.has_lesion:
+        return Evaluation((case,))
+    found = count(prediction.probability, truth)
+    return Evaluation((case,), (Counted(case.model, case.fold, case.seed, case.image, group, found),))
+
+
+def _refuse_seen(sample: Sample, seen: bool) -> None:
+    if seen:
+        raise UserError(
+            f"{sample.name} was in the training of this model; a figure on images that were seen means nothing",
+            hint="evaluate the held-out fold (leave --fold out), or another set",
+        )

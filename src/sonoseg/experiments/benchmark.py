@@ -14,9 +14,11 @@ from sonoseg import __version__
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.evaluation import breakdown, calibration
+from sonoseg.evaluation import calibration
+from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
-from sonoseg.evaluation.judging import CALIBRATION, CASES, Counts, counted, judge, sum_up, write_tables
+from sonoseg.evaluation.judging import judge
+from sonoseg.evaluation.summary import CALIBRATION, CASES, sum_up, write_tables
 from sonoseg.experiments.plan import ELSEWHERE, Cell, Plan
 from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, read_config
@@ -127,8 +129,7 @@ def run_cell(cell: Cell, data: DataSet, folder: Path, progress: Progress, copies
     train_run(cell.config, data, folder, True, progress.watch)
     candidate = replace(of_run(folder), model=cell.arm)
     evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
-    counts = [counted(candidate, evaluation)]
-    write_tables(folder, evaluation.cases, counts, sum_up(evaluation.cases, counts))
+    write_tables(folder, evaluation.cases, evaluation.counts, sum_up(evaluation.cases, evaluation.counts))
 
 
 def hours_left(plan: Plan, out: Path) -> float | None:
@@ -174,12 +175,12 @@ def assemble(plan: Plan, data: DataSet, out: Path, command: str, pictures: bool 
         }
     folds.write(out / FOLDS, data.folds)
     write_tables(out, cases, counts, summary)
-    gallery = _gallery(plan, data, out, cases) if pictures else []
+    gallery = _gallery(plan, data, out, cases, summary) if pictures else []
     page.write(out / REPORT, summary, cases, histories, gallery)
     return summary
 
 
-def _counts(cells: Sequence[Cell], out: Path) -> Counts:
+def _counts(cells: Sequence[Cell], out: Path) -> list[Counted]:
     """What the cells counted on the bands, of the arms that have it of all their cells: earlier ones did not."""
     tables = {cell: cell.folder(out) / CALIBRATION for cell in cells}
     lacking = {cell.arm for cell, table in tables.items() if not table.is_file()}
@@ -240,20 +241,22 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
-def _gallery(plan: Plan, data: DataSet, out: Path, cases: Sequence[Case]) -> list[page.Shown]:
-    """The images that ``breakdown.pick`` names, predicted again by every network that was judged on them.
+def _gallery(
+    plan: Plan, data: DataSet, out: Path, cases: Sequence[Case], summary: Mapping[str, Any]
+) -> list[page.Shown]:
+    """The images that the summary names, predicted again by every network that was judged on them.
 
     Cells whose weights stayed elsewhere show nothing.
     """
     samples = {sample.name: sample for sample in data.samples}
-    named = {name for names in breakdown.pick(cases).values() for name in names}
+    named = {each["image"] for picked in summary["picked"].values() for each in picked}
     shown = []
     for cell in plan.cells:
         if (cell.folder(out) / MODEL).exists():
             predictor = checkpoint.load(cell.folder(out)).predictor()
             for case in cases:
-                own = (case["model"], case["fold"], case["seed"])
-                if case["image"] in named and own == (cell.arm, cell.config.fold, cell.config.seed):
-                    image, truth = samples[case["image"]].read()
+                own = (case.model, case.fold, case.seed)
+                if case.image in named and own == (cell.arm, cell.config.fold, cell.config.seed):
+                    image, truth = samples[case.image].read()
                     shown.append(page.Shown(case, image.pixels, truth, predictor.predict(image).mask))
     return shown

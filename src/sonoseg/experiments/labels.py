@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from sonoseg.data.registration import agreement
 from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import plain
-from sonoseg.evaluation.intervals import bootstrap_mean, bootstrap_median
-from sonoseg.experiments.writing import figure, table
+from sonoseg.evaluation.intervals import bootstrap_mean, bootstrap_median, plain
 from sonoseg.files import write_csv, write_json, write_text
+from sonoseg.reports.figures import figure, short
+from sonoseg.reports.table import markdown
 
-TABLE, SUMMARY, PAGE = "labels.csv", "summary.json", "labels.md"
+TABLE, CONFLICTS, SUMMARY, PAGE = "labels.csv", "conflicts.csv", "summary.json", "labels.md"
 COLUMNS = ("first", "second", "group", "first_label", "second_label", "agreement")
 """The columns of ``labels.csv``: a row for each pair of images of a group that both have a lesion in their mask.
 
@@ -33,6 +33,8 @@ agreement: Dice after registration; empty where the two could not be laid over e
 APART = 0.5
 """Pairs that agree less have outlines of different things rather than different outlines of one."""
 
+CONFLICT_COLUMNS = ("image", "label", "group", "agreement")
+"""The columns of ``conflicts.csv``: images that agree with their copies below ``APART``, in the mean over pairs."""
 
 REGISTERED = 100
 """Images that are laid over themselves."""
@@ -116,7 +118,8 @@ def sum_up(pairs: Sequence[Outlined], itself: Sequence[float] = ()) -> dict[str,
     """Mean and median agreement with intervals over groups: of all pairs, group by group, and by class. Plain data.
 
     itself: as ``measure_itself`` gives it; each image is its own group.
-    groups_once: each group counts once, by the mean of its pairs. classes: of pairs of one label, and of two.
+    groups_once: each group counts once, by the mean of its pairs. worst_group: that in which most pairs agree
+    below ``APART``; without_worst_group: all pairs but its own. classes: of pairs of one label, and of two.
     """
     compared = [pair for pair in pairs if pair.agreement is not None]
     kinds = {_kind(pair) for pair in compared}
@@ -124,14 +127,17 @@ def sum_up(pairs: Sequence[Outlined], itself: Sequence[float] = ()) -> dict[str,
     for pair in compared:
         by_group[pair.group].append(pair.agreement or 0.0)
     means = [sum(values) / len(values) for values in by_group.values()]
+    worst = max(by_group, key=lambda group: sum(value < APART for value in by_group[group]), default="")
     return {
         "pairs": len(pairs),
         "compared": len(compared),
         "apart": sum((pair.agreement or 0.0) < APART for pair in compared),
-        "all": _both([pair.agreement or 0.0 for pair in compared], [pair.group for pair in compared]),
+        "all": _of(compared),
+        "worst_group": {"group": worst, "pairs": len(by_group[worst])},
+        "without_worst_group": _of([pair for pair in compared if pair.group != worst]),
         "groups_once": _both(means, list(by_group)),
         "itself": _both(list(itself), [str(number) for number in range(len(itself))]),
-        "classes": {kind: _of_kind([pair for pair in compared if _kind(pair) == kind]) for kind in sorted(kinds)},
+        "classes": {kind: _of([pair for pair in compared if _kind(pair) == kind]) for kind in sorted(kinds)},
     }
 
 
@@ -139,7 +145,7 @@ def _kind(pair: Outlined) -> str:
     return pair.first_label if pair.first_label == pair.second_label else "of two classes"
 
 
-def _of_kind(pairs: Sequence[Outlined]) -> dict[str, Any]:
+def _of(pairs: Sequence[Outlined]) -> dict[str, Any]:
     return _both([pair.agreement or 0.0 for pair in pairs], [pair.group for pair in pairs])
 
 
@@ -147,18 +153,43 @@ def _both(values: Sequence[float], groups: Sequence[str]) -> dict[str, Any]:
     return {"mean": plain(bootstrap_mean(values, groups)), "median": plain(bootstrap_median(values, groups))}
 
 
+def conflicts(pairs: Sequence[Outlined]) -> list[dict[str, Any]]:
+    """A row of ``CONFLICT_COLUMNS`` for each image that is outlined in conflict with its copies."""
+    found: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    for pair in pairs:
+        if pair.agreement is not None:
+            found[pair.first].append((pair.first_label, pair.group, pair.agreement))
+            found[pair.second].append((pair.second_label, pair.group, pair.agreement))
+    means = {image: sum(row[-1] for row in rows) / len(rows) for image, rows in found.items()}
+    return [
+        dict(zip(CONFLICT_COLUMNS, (image, *found[image][0][:2], f"{mean:.4f}"), strict=True))
+        for image, mean in means.items()
+        if mean < APART
+    ]
+
+
 def write(folder: Path, pairs: Sequence[Outlined], summary: dict[str, Any], name: str, command: str) -> None:
-    """Write ``labels.csv``, ``summary.json`` and ``labels.md``. name: of the set; command: what was typed."""
+    """Write ``labels.csv``, ``conflicts.csv``, ``summary.json`` and ``labels.md``.
+
+    name: of the set; command: what was typed.
+    """
     rows = ({**vars(pair), "agreement": "" if pair.agreement is None else f"{pair.agreement:.4f}"} for pair in pairs)
     write_csv(folder / TABLE, COLUMNS, rows)
+    write_csv(folder / CONFLICTS, CONFLICT_COLUMNS, conflicts(pairs))
     write_json(folder / SUMMARY, {"data": name, **summary, "command": command})
     write_text(folder / PAGE, page(summary, name, command))
 
 
 def page(summary: dict[str, Any], name: str, command: str) -> str:
     """The finding in Markdown."""
-    parts = {"all pairs": summary["all"], "each group once": summary["groups_once"], **summary["classes"]}
-    parts["a mask and itself"] = summary["itself"]
+    worst = summary["worst_group"]
+    parts = {
+        "all pairs": summary["all"],
+        f"without the {worst['pairs']} of the group of {worst['group']}": summary["without_worst_group"],
+        "each group once": summary["groups_once"],
+        **summary["classes"],
+        "a mask and itself": summary["itself"],
+    }
     heads = ("masks of copies", "pairs", "groups", "mean Dice [95 %]", "median [95 %]")
     lines = [
         (label, str(part["mean"]["n"]), str(part["mean"]["groups"]), figure(part["mean"]), figure(part["median"]))
@@ -169,8 +200,8 @@ def page(summary: dict[str, Any], name: str, command: str) -> str:
         f"Of {summary['pairs']} pairs of images of one group that both have an outline, {summary['compared']} could be "
         "laid over each other. There the two outlines agree as the table says. It is no hard bound: a network that "
         "draws what two outlines have in common agrees with each better than they do with each other. "
-        f"{summary['apart']} pairs agree below {APART:g}: they outline different things, and pull the mean away from "
-        "the median. The last line is what registration alone costs: images that were cut and resized on purpose, laid "
-        "over themselves.\n\n"
-        f"{table(heads, lines)}\n    {command}\n"
+        f"{summary['apart']} pairs agree below {short(APART)}: they outline different things, and pull the mean away "
+        "from the median. The last line is what registration alone costs: images that were cut and resized on purpose, "
+        "laid over themselves.\n\n"
+        f"{markdown(heads, lines)}\n    {command}\n"
     )

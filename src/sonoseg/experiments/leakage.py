@@ -15,15 +15,16 @@ import numpy as np
 
 from sonoseg.data.folds import Folds, Row, assign
 from sonoseg.data.samples import DataSet
-from sonoseg.evaluation.cases import Case, plain, read_cases
-from sonoseg.evaluation.intervals import bootstrap_contrast, bootstrap_difference, bootstrap_mean
-from sonoseg.evaluation.judging import CASES
+from sonoseg.evaluation.cases import read_cases
+from sonoseg.evaluation.intervals import bootstrap_contrast, bootstrap_difference, bootstrap_mean, plain
+from sonoseg.evaluation.summary import CASES
 from sonoseg.experiments.benchmark import Progress, run_cell
 from sonoseg.experiments.plan import Cell
-from sonoseg.experiments.writing import figure, table
 from sonoseg.files import write_csv, write_json, write_text
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import told_settings
+from sonoseg.reports.figures import figure, number
+from sonoseg.reports.table import markdown
 
 GROUPED, RANDOM = ARMS = ("grouped", "random")
 TABLE, SUMMARY, PAGE = "leakage.csv", "summary.json", "leakage.md"
@@ -67,8 +68,8 @@ def random_folds(data: DataSet, seed: int) -> DataSet:
 def train_arm(arm: str, plan: Plan, data: DataSet, out: Path, progress: Progress) -> None:
     """Train and judge what the folder ``out / arm`` lacks; an arm needs nothing of the other one."""
     arranged = data if arm == GROUPED else random_folds(data, plan.recipe.seed)
-    for number, cell in enumerate(plan.cells, 1):
-        progress.cell(number, len(plan.cells), f"{arm} folds, {cell.name}", None)
+    for place, cell in enumerate(plan.cells, 1):
+        progress.cell(place, len(plan.cells), f"{arm} folds, {cell.name}", None)
         run_cell(cell, arranged, cell.folder(out / arm), progress, copies_allowed=arm == RANDOM)
 
 
@@ -79,7 +80,7 @@ def missing(plan: Plan, out: Path) -> list[str]:
 
 def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
     """A row of ``COLUMNS`` for each image that an arm was judged on; undefined Dice is NaN. Both arms must stand."""
-    arms = {arm: _cases(arm, plan, out) for arm in ARMS}
+    arms = {arm: _dice(arm, plan, out) for arm in ARMS}
     drawn = {row.image: row.fold for row in random_folds(data, plan.recipe.seed).folds.rows}
     members: dict[str, list[str]] = defaultdict(list)
     for row in data.folds.rows:
@@ -88,15 +89,15 @@ def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
     for row in data.folds.rows:
         if row.image in arms[GROUPED] or row.image in arms[RANDOM]:
             apart = [name for name in members[row.group] if drawn[name] not in (None, drawn[row.image])]
-            dice = {f"dice_{arm}": arms[arm].get(row.image, {"dice": np.nan})["dice"] for arm in ARMS}
+            dice = {f"dice_{arm}": arms[arm].get(row.image, np.nan) for arm in ARMS}
             keys = (row.image, row.label, row.group, row.fold, drawn[row.image], len(apart))
             rows.append(dict(zip(COLUMNS[:6], keys, strict=True)) | dice)
     return rows
 
 
-def _cases(arm: str, plan: Plan, out: Path) -> dict[str, Case]:
+def _dice(arm: str, plan: Plan, out: Path) -> dict[str, float]:
     tables = (read_cases(cell.folder(out / arm) / CASES) for cell in plan.cells)
-    return {case["image"]: case for cases in tables for case in cases}
+    return {case.image: case.dice for cases in tables for case in cases}
 
 
 def sum_up(rows: Sequence[dict[str, Any]], folds: Sequence[int]) -> dict[str, Any]:
@@ -155,12 +156,12 @@ def page(summary: dict[str, Any], about: dict[str, Any]) -> str:
         f"random folds {many} of the test images have a copy (another image of their group) in training, {few} of "
         "those with a lesion. Each image is paired with itself. The last line is the difference of the two before it: "
         "the luck of the split is in both. Intervals are 95 %, by resampling groups.\n\n"
-        f"{table(('', 'images', '[95 %]'), lines)}\nSettings: {settings}.\n\n    {about['command']}\n"
+        f"{markdown(('', 'images', '[95 %]'), lines)}\nSettings: {settings}.\n\n    {about['command']}\n"
     )
 
 
 def _percent(share: dict[str, Any]) -> str:
-    return "no part" if share["mean"] is None else f"{100 * share['mean']:.0f} %"
+    return "no part" if share["mean"] is None else f"{number(100 * share['mean'], 0)} %"
 
 
 def _text(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """A cross-validation and a network trained on everything -> the model file that is shipped, with its scores inside."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.evaluation import judging
-from sonoseg.evaluation.cases import Case, summarise
-from sonoseg.evaluation.judging import Candidate
+from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.judging import Candidate, Evaluation
+from sonoseg.evaluation.summary import lesion_dice, sum_up, write_tables
+from sonoseg.experiments import labels
 from sonoseg.experiments.plan import CELLS
 from sonoseg.files import write_csv
 from sonoseg.learning.config import CONFIG, Config, read_config
@@ -34,6 +37,9 @@ RULE = (
     f"Of the pairs that were tried, those that cost no more than {LOSS:g} of the best mean lesion Dice; of them the "
     "one that draws on the fewest normals, then the one of the highest Dice."
 )
+
+CALIBRATED = ("ece_interval", "per_image")
+"""Entries of a summary's calibration that the record tells, where they are there."""
 
 COMPARED = 60
 """Images of the set, about, that torch and the exported file are compared on."""
@@ -70,13 +76,15 @@ def publish(
     out: Path,
     results: Path,
     mirrored: bool = False,
+    noise: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> float:
     """Score a recipe, choose its rule for specks, and write the network trained on everything as a model file.
 
     final: a run with fold -1. cross_validation: what `sonoseg benchmark` left, with a cell of the same settings for
     every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. mirrored: as in
-    ``Predictor``, for the scores and the file. Gives the largest difference of a probability from torch.
+    ``Predictor``, for the scores and the file. noise: the folder that `sonoseg measure labels` wrote of the set.
+    Gives the largest difference of a probability from torch.
     Errors: ``UserError`` where a fold is missing or was trained by another recipe.
     """
     config = read_config(final / CONFIG)
@@ -84,17 +92,16 @@ def publish(
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
     rules = {fold: _choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
     judged = [judging.judge(_with(candidate, **rules[candidate.fold]), data, progress) for candidate in candidates]
-    cases = [case for evaluation in judged for case in evaluation.cases]
-    counts = [judging.counted(*pair) for pair in zip(candidates, judged, strict=True)]
-    summary = judging.sum_up(cases, counts)
+    found = sum(judged, Evaluation())
+    summary = sum_up(found.cases, found.counts)
     tried = _tried(trials)
-    judging.write_tables(results, cases, counts, summary)
+    write_tables(results, found.cases, found.counts, summary)
     write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
     specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): rule for fold, rule in rules.items()}}
     extra = {
         **_choose(trials),
         "mirrored": mirrored,
-        "scores": _scores(cases, summary, data) | {"specks": specks},
+        "scores": scores_of(found.cases, summary, data) | {"specks": specks} | _noise(noise),
         "licence": LICENCE,
     }
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
@@ -183,23 +190,41 @@ def _with(candidate: Candidate, **changes: Any) -> Candidate:
     return replace(candidate, predictor=replace(candidate.predictor, **changes))
 
 
-def _scores(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
+def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
+    """What a model file tells of the cross-validation of its recipe. cases, summary: of one model."""
     (model,) = summary["models"]
-    found = summary["models"][model]
-
-    def dice(key: str, value: Any) -> Any:
-        return summarise([case for case in cases if case[key] == value])["models"][model]["lesion"]["dice"]
-
-    labels = sorted({case["label"] for case in cases if case["tp"] + case["fn"] > 0})
+    found, calibration = summary["models"][model], summary["calibration"][model]
+    classes = sorted({case.label for case in cases if case.has_lesion})
     return {
         "set": data.name,
         "folds": data.folds.count,
         "folds_sha256": folds.checksum(data.folds),
         **{key: found[key] for key in ("lesion", "normal", "detection")},
-        "calibration_error": summary["calibration"][model]["ece"],
+        "drawn_rule": summary["drawn_rule"],
+        "calibration_error": calibration["ece"],
+        **{f"calibration_{name.removeprefix('ece_')}": calibration[name] for name in CALIBRATED if name in calibration},
         "dice_of_most_certain": found["dice_of_most_certain"],
         "study_accuracy": found["all"]["study_accuracy"]["mean"],
         "nothing_study_accuracy": summary["nothing"]["all"]["study_accuracy"]["mean"],
-        "dice_by_fold": {str(fold): dice("fold", fold) for fold in found["folds"]},
-        "dice_by_class": {label: dice("label", label) for label in labels},
+        "dice_by_fold": {
+            str(fold): lesion_dice(case for case in cases if case.fold == fold) for fold in found["folds"]
+        },
+        "dice_by_class": {label: lesion_dice(case for case in cases if case.label == label) for label in classes},
+        **_marks(cases),
     }
+
+
+def _marks(cases: Sequence[Case]) -> dict[str, Any]:
+    """The share of the images that bear burnt-in marks, with a lesion and without; empty where nobody looked."""
+    lesion, normal = ([case.marks for case in cases if case.has_lesion is kept] for kept in (True, False))
+    if not lesion or not normal or np.isnan([*lesion, *normal]).any():
+        return {}
+    return {"marks": {"lesion": round(float(np.mean(lesion)), 6), "normal": round(float(np.mean(normal)), 6)}}
+
+
+def _noise(folder: Path | None) -> dict[str, Any]:
+    """How far two outlines of one image agree, as `sonoseg measure labels` found."""
+    if folder is None:
+        return {}
+    told = json.loads((folder / labels.SUMMARY).read_text(encoding="utf-8"))
+    return {"label_noise": {name: told[name]["mean"] for name in ("all", "without_worst_group")}}

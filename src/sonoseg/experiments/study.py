@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import NOTHING, Case, average_by_image, plain, summarise
-from sonoseg.evaluation.intervals import bootstrap_difference
-from sonoseg.experiments.writing import MISSING, figure, table
+from sonoseg.evaluation.cases import NOTHING, Case, by_model, table
+from sonoseg.evaluation.intervals import bootstrap_difference, plain
+from sonoseg.evaluation.summary import sum_up
 from sonoseg.files import write_csv, write_text
+from sonoseg.reports.figures import MISSING, figure, number
+from sonoseg.reports.table import markdown
 
 PUBLISHED = {"unet": 0.96, "recurrent-unet": 0.84, "attention-unet": 0.96, "recurrent-attention-unet": 0.91}
 """Accuracy that the study reported on BUSI, on a random split of the images."""
@@ -33,13 +35,12 @@ def compare(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """
     if not cases:
         raise UserError("the table of cases is empty", hint="give the cases.csv of a benchmark")
-    summary = summarise(cases)
+    summary, of_model = sum_up(cases), by_model(cases)
     rows = []
     for name, entry in [*summary["models"].items(), (NOTHING, summary["nothing"])]:
-        own = average_by_image([case for case in cases if case["model"] == name])
-        over = bootstrap_difference(
-            [case["study_accuracy"] for case in own], [_silent(case) for case in own], [case["group"] for case in own]
-        )
+        own = table(of_model.get(name, []))
+        silent = [row.silent.study_accuracy for row in own.rows]
+        over = bootstrap_difference([row.study_accuracy for row in own.rows], silent, own.groups)
         rows.append(
             {
                 "model": name,
@@ -68,7 +69,7 @@ def page(rows: Sequence[dict[str, Any]], command: str) -> str:
     lines = [
         (
             row["model"],
-            MISSING if row["published"] is None else f"{row['published']:.2f}",
+            number(row["published"], 2),
             figure(row["accuracy"]),
             MISSING if row is nothing else figure(row["over_nothing"], sign=True),
             figure(row["dice"]),
@@ -80,14 +81,9 @@ def page(rows: Sequence[dict[str, Any]], command: str) -> str:
         "# The old measure\n\n"
         "Accuracy: 1 - mean abs(probability - mask) over all pixels, as an earlier study reported it, on "
         f"{images} images; Dice on the {lesions} of them that have a lesion. Drawing nothing at all has an accuracy of "
-        f"{silent:.3f} and a Dice of 0. {told}Published figures are of another split.\n\n"
-        f"{table(heads, lines)}\n    {command}\n"
+        f"{number(silent)} and a Dice of 0. {told}Published figures are of another split.\n\n"
+        f"{markdown(heads, lines)}\n    {command}\n"
     )
-
-
-def _silent(case: Case) -> float:
-    """The accuracy of drawing nothing on the image of a case."""
-    return 1 - float((case["tp"] + case["fn"]) / (case["tp"] + case["fp"] + case["fn"] + case["tn"]))
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

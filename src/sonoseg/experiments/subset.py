@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, average_by_image, plain
-from sonoseg.evaluation.intervals import Interval, bootstrap_contrast, bootstrap_mean
-from sonoseg.experiments.writing import MISSING, figure, table
+from sonoseg.evaluation.cases import Case, by_model, table
+from sonoseg.evaluation.intervals import Interval, bootstrap_contrast, bootstrap_mean, plain
 from sonoseg.files import write_csv, write_text
+from sonoseg.reports.figures import MISSING, figure, number, short
+from sonoseg.reports.table import markdown
 
 TABLE, PAGE = "subset.csv", "subset.md"
 
@@ -22,17 +23,21 @@ COLUMNS = ("model", "part", "images", "groups", "dice", "dice_low", "dice_high",
 """The columns of ``subset.csv``; part: all, listed, rest, or difference (listed - rest)."""
 
 
-def read_list(path: Path) -> frozenset[str]:
-    """Read the images of a list: a CSV with a column ``image``; others are left aside.
+def read_lists(paths: Iterable[Path]) -> frozenset[str]:
+    """Read the images of lists, all together: each a CSV with a column ``image``; others are left aside.
 
     Errors: ``UserError`` for a file that cannot be read or has no such column.
     """
+    return frozenset(image for path in paths for image in _read_list(path))
+
+
+def _read_list(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             if "image" not in (rows.fieldnames or ()):
                 raise UserError(f"{path} has no column called image", hint="begin the file with the line: image")
-            return frozenset(row["image"] for row in rows)
+            return [row["image"] for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a list ({error})", hint="give a CSV with a column image") from error
 
@@ -43,21 +48,18 @@ def compare(cases: Sequence[Case], listed: Iterable[str]) -> list[dict[str, Any]
     Values are plain data. Errors: ``UserError`` where the list has no image with a lesion of the cases, or all of them.
     """
     listed = frozenset(listed)
-    models = list(dict.fromkeys(case["model"] for case in cases))
     found = []
-    for model in models:
-        own = [
-            case for case in average_by_image([c for c in cases if c["model"] == model]) if case["tp"] + case["fn"] > 0
-        ]
-        inside = np.array([case["image"] in listed for case in own], bool)
+    for model, rows in by_model(case for case in cases if case.has_lesion).items():
+        own = table(rows)
+        inside = np.array([row.image in listed for row in own.rows], bool)
         if not inside.any() or inside.all():
             raise UserError(
-                f"{'all' if len(own) and inside.all() else 'none'} of the {len(own)} images with a lesion are listed",
+                f"{'all' if inside.all() else 'none'} of the {len(inside)} images with a lesion are listed",
                 hint="give the list of another set, or the cases of another run",
             )
-        dice, groups = np.array([case["dice"] for case in own]), np.array([case["group"] for case in own])
+        dice, groups = own.column("dice"), own.groups
         for part, kept in (("all", np.ones_like(inside)), ("listed", inside), ("rest", ~inside)):
-            found.append(_row(model, part, bootstrap_mean(dice[kept], groups[kept])) | _spread(dice[kept]))
+            found.append(_row(model, part, bootstrap_mean(dice[kept], groups[kept])) | _spread(dice[kept].values))
         found.append(_row(model, "difference", bootstrap_contrast(dice, inside, groups)))
     return found
 
@@ -70,7 +72,7 @@ def write(folder: Path, rows: Sequence[Mapping[str, Any]], about: str, command: 
 
 def page(rows: Sequence[Mapping[str, Any]], about: str, command: str) -> str:
     """The finding in Markdown."""
-    heads = ("model", "part", "images", "groups", "lesion Dice [95 %]", "median", f"Dice below {MISSED:g}")
+    heads = ("model", "part", "images", "groups", "lesion Dice [95 %]", "median", f"Dice below {short(MISSED)}")
     lines = [
         (
             str(row["model"]),
@@ -78,12 +80,12 @@ def page(rows: Sequence[Mapping[str, Any]], about: str, command: str) -> str:
             str(row["images"]),
             str(row["groups"]),
             figure(_interval(row), sign=row["part"] == "difference"),
-            f"{row['median']:.3f}" if "median" in row else MISSING,
+            number(row.get("median")),
             str(row.get("missed", MISSING)),
         )
         for row in rows
     ]
-    return f"# A part of the set: {about}\n\n{table(heads, lines)}\n    {command}\n"
+    return f"# A part of the set: {about}\n\n{markdown(heads, lines)}\n    {command}\n"
 
 
 def _row(model: str, part: str, interval: Interval) -> dict[str, Any]:

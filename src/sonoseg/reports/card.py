@@ -1,10 +1,12 @@
 """A model's card, made from the record inside its file and from nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sonoseg.prediction.modelfile import licence
 from sonoseg.prediction.predictor import NOTICE
+from sonoseg.reports.figures import figure, number, percent, short
+from sonoseg.reports.table import markdown
 
 Record = Mapping[str, Any]
 
@@ -16,22 +18,23 @@ def write(record: Record, checksum: str) -> str:
     tell is left out; the same record gives the same text.
     """
     parts = (_head(record, checksum), _scores(record), _specks(record), _training(record), _limits(record))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
 
 
 def _head(record: Record, checksum: str) -> str:
     model = record["provenance"].get("model", {})
     confidence = record.get("least_confidence")
     network = f"{model['model']}, encoder {model['encoder'] or 'plain'}, width {model['width']}" if model else None
+    smallest = percent(record["smallest_lesion"], 2)
     rows = [
         ("network", network),
         ("input", f"one grey image of any size, fitted into {record['size']} x {record['size']} pixels"),
         ("output", f"probability and mask of {', '.join(record['classes'])} in the image's own size"),
-        ("threshold", f"{record['threshold']:g}"),
-        ("smallest lesion", f"{record['smallest_lesion']:.2%} of the image; smaller components are removed as specks"),
+        ("threshold", short(record["threshold"])),
+        ("smallest lesion", f"{smallest} of the image; smaller components are removed as specks"),
         (
             "least confidence",
-            f"{confidence:.2f}; components of a lower mean probability go too" if confidence else None,
+            f"{number(confidence, 2)}; components of a lower mean probability go too" if confidence else None,
         ),
         ("mirror image", "predicted too, the mean is taken" if record.get("mirrored") else None),
         ("made by", record["provenance"].get("program")),
@@ -42,7 +45,7 @@ def _head(record: Record, checksum: str) -> str:
         f"# Model card: {record['name']}\n\n*Made from the record inside the model file by `sonoseg card`.* "
         f"**{NOTICE}**\n\nOutlines lesions in B-mode ultrasound images of the breast, for research: to measure, to "
         "pre-segment for a person who corrects, to compare with. It does not tell benign from malignant, and a mask is "
-        "not a diagnosis.\n\n" + _table(("what", ""), ((name, value) for name, value in rows if value))
+        "not a diagnosis.\n\n" + markdown(("what", ""), [(name, value) for name, value in rows if value])
     )
 
 
@@ -51,36 +54,55 @@ def _scores(record: Record) -> str:
     if not scores:
         return "## Scores\n\nNone are recorded."
     lesion, normal = scores["lesion"], scores["normal"]
+    certain = scores["dice_of_most_certain"]
     rows = [
-        (f"lesion Dice, {lesion['images']} images", _interval(lesion["dice"])),
-        ("its median", f"{lesion['dice_median']:.3f}"),
-        ("lesion IoU", _interval(lesion["iou"])),
-        ("sensitivity, precision (pixels)", f"{_mean(lesion['sensitivity'])}, {_mean(lesion['precision'])}"),
-        ("HD95, pixels", _interval(lesion["hd95"], digits=1)),
-        (f"normals drawn on, of {normal['images']}", _interval(normal["drawn"], 100, 0, " %")),
-        ("false components per image", f"{scores['detection']['false_per_image']:.2f}"),
+        (f"lesion Dice, {lesion['images']} images", figure(lesion["dice"])),
+        ("its median", number(lesion["dice_median"])),
+        ("lesion IoU", figure(lesion["iou"])),
         (
-            f"lesion Dice of the most certain {scores['dice_of_most_certain']['share']:.0%}",
-            _mean(scores["dice_of_most_certain"]),
+            "sensitivity, precision (pixels)",
+            f"{number(lesion['sensitivity']['mean'])}, {number(lesion['precision']['mean'])}",
         ),
-        ("expected calibration error around the outline", f"{scores['calibration_error']:.3f}"),
+        ("HD95, pixels: mean, an image without a drawing counts its diagonal", figure(lesion["hd95"], 1)),
+        *_more_hd95(lesion),
+        (f"normals drawn on, of {normal['images']}", figure(normal["drawn"], 0, shares=True)),
+        ("false components per image", number(scores["detection"]["false_per_image"], 2)),
+        (f"lesion Dice of the most certain {percent(certain['share'], 0)}", number(certain["mean"])),
+        ("expected calibration error around the outline", _calibration(scores)),
         (
             "the published study's accuracy; nothing drawn",
-            f"{scores['study_accuracy']:.1%}; {scores['nothing_study_accuracy']:.1%}",
+            f"{percent(scores['study_accuracy'])}; {percent(scores['nothing_study_accuracy'])}",
         ),
     ]
-    parts = [(f"fold {fold}", _interval(value)) for fold, value in scores["dice_by_fold"].items()]
-    parts += [(label, _interval(value)) for label, value in scores["dice_by_class"].items()]
+    parts = [(f"fold {fold}", figure(value)) for fold, value in scores["dice_by_fold"].items()]
+    parts += [(label, figure(value)) for label, value in scores["dice_by_class"].items()]
+    rule = f" {scores['drawn_rule']}" if "drawn_rule" in scores else ""
     return (
         f"## Scores\n\nBy cross-validation over the {scores['folds']} folds of {scores['set']} (near-duplicates kept "
         f"together; folds file SHA-256 `{scores['folds_sha256'][:16]}`...), of the recipe below, each image judged by "
         "a network that saw neither it nor a copy of it. The shipped weights are those of the same recipe on all "
         "images, so they were judged on none. Means over images at their own size; 95 % intervals by resampling groups "
-        "of copies.\n\n"
-        + _table(("measure", "value [95 %]"), rows)
-        + "\n\nLesion Dice by part:\n\n"
-        + _table(("part", "mean [95 %]"), parts)
+        f"of copies, the seed's share is not in them.{rule}\n\n"
+        + markdown(("measure", "value [95 %]"), rows)
+        + "\nLesion Dice by part:\n\n"
+        + markdown(("part", "mean [95 %]"), parts)
     )
+
+
+def _more_hd95(lesion: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if "hd95_median" not in lesion:
+        return []
+    drawn = lesion["hd95_drawn"]
+    return [
+        ("its median", number(lesion["hd95_median"], 1)),
+        (f"its mean on the {drawn['n']} images that are drawn on", figure(drawn, 1)),
+    ]
+
+
+def _calibration(scores: Mapping[str, Any]) -> str:
+    if "calibration_interval" not in scores:
+        return number(scores["calibration_error"])
+    return f"{figure(scores['calibration_interval'])}; of an image {figure(scores['calibration_per_image'])}"
 
 
 def _specks(record: Record) -> str:
@@ -90,21 +112,22 @@ def _specks(record: Record) -> str:
     own = {name: record[name] for name in ("smallest_lesion", "least_confidence")}
     rows = [
         (
-            f"{row['smallest_lesion']:.2%}",
-            f"{row['least_confidence']:.2f}",
-            f"{row['dice']:.4f}",
-            "–" if row["drawn"] is None else f"{row['drawn']:.0%}",
+            percent(row["smallest_lesion"], 2),
+            number(row["least_confidence"], 2),
+            number(row["dice"], 4),
+            percent(row["drawn"], 0),
         )
         for row in specks["tried"]
         if any(row[name] == value for name, value in own.items())
     ]
     chosen = ", ".join(
-        f"{rule['smallest_lesion']:.2%} and {rule['least_confidence']:.2f}" for rule in specks["by_fold"].values()
+        f"{percent(rule['smallest_lesion'], 2)} and {number(rule['least_confidence'], 2)}"
+        for rule in specks["by_fold"].values()
     )
     return (
         f"## The rule for specks\n\n{specks['rule']} For the scores of a fold the pair was chosen on the other folds "
         f"({chosen}); for the shipped model on all.\n\n"
-        + _table(("smallest lesion", "least confidence", "lesion Dice", "normals drawn on"), rows)
+        + markdown(("smallest lesion", "least confidence", "lesion Dice", "normals drawn on"), rows)
     )
 
 
@@ -119,7 +142,7 @@ def _training(record: Record) -> str:
     settings = record["provenance"].get("settings", {})
     recipe = f"Recipe: {_recipe(settings)}."
     if before := settings.get("pretrained"):
-        recipe += f"\n\nIt began with a network of the recipe: {_recipe(before)}."
+        recipe += f"\n\nIt began with a network{_trained_before(trained, settings)} of the recipe: {_recipe(before)}."
     return (
         f"## Training\n\nOn {trained.get('images', 'unknown')} images; `sonoseg evaluate` refuses to judge this model "
         "on any of them.\n\n" + "\n".join(lines) + f"\n\n{recipe}"
@@ -129,6 +152,13 @@ def _training(record: Record) -> str:
 def _sets(record: Record) -> list[Record]:
     """The sets that a network was trained on, the main one first."""
     return [record["trained_on"], *record["trained_on"].get("also", [])]
+
+
+def _trained_before(trained: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """The sets that only the network before it can have brought: those beside its own and what ``also`` names."""
+    own = {name.strip() for name in settings.get("also", "").split(",")}
+    earlier = [each["set"] for each in trained.get("also", []) if each["set"] not in own]
+    return f" trained on {' and '.join(earlier)}" if earlier else ""
 
 
 def _recipe(settings: Mapping[str, Any]) -> str:
@@ -144,30 +174,23 @@ def _limits(record: Record) -> str:
         "presets and populations will differ, and nobody has measured by how much for yours.",
         f"It draws on some images without a lesion ({share}). An outline is no proof of a lesion, an empty mask no "
         "proof of none.",
+        *_of_the_set(record.get("scores", {})),
         "Circularity and depth-to-width of a mask depend on details of the outline that segmentation does not keep.",
     ]
-    if "busi" in sets:
-        lines += [
-            "The masks of BUSI are noisy: one image outlined twice agrees at a mean Dice of 0.82.",
-            "Calipers and text are burnt into 30 % of BUSI, more often beside a lesion; a network may lean on it.",
-        ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
-
-
-def _mean(value: Mapping[str, float | None]) -> str:
-    return "–" if value["mean"] is None else f"{value['mean']:.3f}"
-
-
-def _interval(value: Mapping[str, float | None], scale: float = 1, digits: int = 3, unit: str = "") -> str:
-    if value["mean"] is None:
-        return "–"
-    mean, low, high = (
-        None if value[key] is None else f"{value[key] * scale:.{digits}f}"  # type: ignore[operator]
-        for key in ("mean", "low", "high")
-    )
-    return f"{mean}{unit}" if low is None else f"{mean} [{low}, {high}]{unit}"
+def _of_the_set(scores: Mapping[str, Any]) -> list[str]:
+    """What was measured of the set that it was judged on."""
+    lines = []
+    if noise := scores.get("label_noise"):
+        lines.append(
+            f"The masks of {scores['set']} are noisy: one image outlined twice agrees at a mean Dice of "
+            f"{figure(noise['all'])}, {figure(noise['without_worst_group'])} without the group that disagrees most."
+        )
+    if marks := scores.get("marks"):
+        lines.append(
+            f"Calipers and text are burnt into {percent(marks['lesion'], 0)} of its images with a lesion and "
+            f"{percent(marks['normal'], 0)} of those without; a network may lean on it."
+        )
+    return lines

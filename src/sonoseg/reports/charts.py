@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from numpy.typing import ArrayLike, NDArray
 
 from sonoseg.prediction.lesions import components, corners, trace
+from sonoseg.reports.figures import short
 
 WIDTH = 420
 LEFT, RIGHT, TOP, BOTTOM = 44, 400, 40, 260
@@ -22,10 +23,6 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 400, 40, 260
 
 PICTURE_SIDE = 360
 """Scans are shown no larger than this; smaller ones as they are."""
-
-
-def _write(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Axis:
     high: float
     ticks: tuple[float, ...]
     log: bool = False
-    write: Callable[[float], str] = _write
+    write: Callable[[float], str] = short
 
     def place(self, values: ArrayLike) -> NDArray[np.float64]:
         """Where values lie, 0 at the low end and 1 at the high one; what is beyond an end lies on it."""
@@ -62,13 +59,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One row of an interval chart. outer: a wider interval, drawn thin. text: the figures, written."""
+    """One row of an interval chart; None is undefined. outer: a wider interval, drawn thin. text: the figures."""
 
     name: str
     colour: int
-    mean: float
-    low: float
-    high: float
+    mean: float | None
+    low: float | None
+    high: float | None
     text: str
     outer: tuple[float, float] | None = None
 
@@ -125,8 +122,8 @@ def _series(series: Series, x: Axis, y: Axis) -> str:
     return f'<path class="{style}" d="{path}">{title}</path>'
 
 
-def intervals(title: str, axis: Axis, rows: Sequence[Estimate], alt: str, zero: float | None = None) -> Markup:
-    """Draw a mean with its interval in each row, name and figures above it; ``zero`` is a line to compare with."""
+def intervals(title: str, axis: Axis, rows: Sequence[Estimate], alt: str, lines: Sequence[float] = ()) -> Markup:
+    """Draw a mean with its interval in each row, name and figures above it; ``lines`` are values to compare with."""
     row, top, left, right = 44, 24, 16, WIDTH - 16
     bottom = top + row * len(rows) + 6
     parts = [_text(0, 12, title, "title")]
@@ -137,8 +134,9 @@ def intervals(title: str, axis: Axis, rows: Sequence[Estimate], alt: str, zero: 
     for tick in axis.ticks:
         parts.append(f'<path class="grid" d="M{_n(at(tick))} {top}V{bottom}"/>')
         parts.append(_text(at(tick), bottom + 16, axis.write(tick), "tick middle"))
-    if zero is not None:
-        parts.append(f'<path class="zero" d="M{_n(at(zero))} {top}V{bottom}"/>')
+    for value in lines:
+        style = "margin" if value else "zero"
+        parts.append(f'<path class="{style}" d="M{_n(at(value))} {top}V{bottom}"/>')
     parts.append(_text((left + right) / 2, bottom + 32, axis.label, "label middle"))
     for index, each in enumerate(rows):
         level = top + row * index + 34
@@ -149,12 +147,12 @@ def intervals(title: str, axis: Axis, rows: Sequence[Estimate], alt: str, zero: 
 
 
 def _interval(row: Estimate, at: Callable[[float], float], level: float) -> str:
-    if math.isnan(row.mean):
+    if row.mean is None:
         return ""
     lines = []
-    if row.outer and not math.isnan(row.outer[0]):
+    if row.outer:
         lines.append(f'<path class="outer" d="M{_n(at(row.outer[0]))} {level}H{_n(at(row.outer[1]))}"/>')
-    if not math.isnan(row.low):
+    if row.low is not None and row.high is not None:
         lines.append(f'<path class="inner" d="M{_n(at(row.low))} {level}H{_n(at(row.high))}"/>')
     mark = f'<path class="mean" d="M{_n(at(row.mean))} {level - 7}v14"/>'
     return f'<g class="estimate c{row.colour}">{"".join(lines)}{mark}</g>'

@@ -1,8 +1,7 @@
-from sonoseg.evaluation import breakdown
-from sonoseg.reports.benchmark.findings import finding
+from sonoseg.reports.benchmark.findings import abroad, claim, finding, reading
 
 
-def summary_of(dice, study, nothing=0.92, drawn=None):
+def summary_of(dice, study, nothing=0.92, drawn=None, differences=()):
     def each(value, n=100):
         return {"mean": value, "low": value and value - 0.01, "high": value and value + 0.01, "n": n, "groups": n}
 
@@ -14,17 +13,26 @@ def summary_of(dice, study, nothing=0.92, drawn=None):
         }
         for name, value in dice.items()
     }
-    return {"models": models, "nothing": {"all": {"study_accuracy": each(nothing)}}}
+    return {
+        "models": models,
+        "nothing": {"all": {"study_accuracy": each(nothing)}},
+        "differences": list(differences),
+        "margin": 0.015,
+    }
 
 
 def difference(mean, half):
-    interval = breakdown.Interval(mean, mean - half, mean + half, 100, 100)
-    return breakdown.Difference("a", "b", interval, interval)
+    low, high = mean - half, mean + half
+    ahead = "a" if low > 0 else "b" if high < 0 else None
+    alike = low > -0.015 and high < 0.015
+    ends = {"low": low, "high": high}
+    return {"first": "a", "second": "b", "mean": mean, **ends, "adjusted": ends, "ahead": ahead, "alike": alike}
 
 
 def test_the_finding_says_what_the_numbers_say():
-    summary = summary_of({"a": 0.75, "b": 0.7}, {"a": 0.95, "b": 0.91}, drawn={"a": 0.2, "b": 0.4})
-    assert finding(summary, [difference(0.05, 0.03)]) == [
+    told = [difference(0.05, 0.03)]
+    summary = summary_of({"a": 0.75, "b": 0.7}, {"a": 0.95, "b": 0.91}, drawn={"a": 0.2, "b": 0.4}, differences=told)
+    assert finding(summary) == [
         "On 100 images with a lesion, the mean Dice is highest for a, 0.750 (95\u00a0% interval 0.740 to 0.760), "
         "and lowest for b, 0.700 (95\u00a0% interval 0.690 to 0.710).",
         "a is ahead of b by 0.050 (0.020 to 0.080).",
@@ -35,25 +43,30 @@ def test_the_finding_says_what_the_numbers_say():
 
 
 def test_the_finding_claims_no_difference_where_there_is_none():
-    summary = summary_of({"a": 0.75, "b": 0.74}, {"a": 0.95, "b": 0.95})
-    _, told, study = finding(summary, [difference(0.01, 0.03)])
+    summary = summary_of({"a": 0.75, "b": 0.74}, {"a": 0.95, "b": 0.95}, differences=[difference(0.01, 0.03)])
+    _, told, study = finding(summary)
     assert told == "No two models are told apart: the largest difference, a − b, is +0.010 (−0.020 to +0.040)."
     assert "less than every model" in study
 
 
+def test_the_finding_names_who_are_alike():
+    summary = summary_of({"a": 0.75, "b": 0.74}, {"a": 0.95, "b": 0.95}, differences=[difference(0.002, 0.006)])
+    assert finding(summary)[2] == "No difference within 1.5 points: a and b."
+
+
 def test_the_finding_counts_pairs():
     pairs = [difference(0.05, 0.03), difference(-0.08, 0.03), difference(0.0, 0.03)]
-    _, told, _ = finding(summary_of({"a": 0.75, "b": 0.7}, {"a": 0.9, "b": 0.9}), pairs)
+    _, told, _ = finding(summary_of({"a": 0.75, "b": 0.7}, {"a": 0.9, "b": 0.9}, differences=pairs))
     assert told == (
         "2 of the 3 pairs of models are told apart after adjusting for 3 comparisons; most of all, b is ahead of a by "
         "0.080 (0.050 to 0.110)."
     )
-    _, told, _ = finding(summary_of({"a": 0.75, "b": 0.7}, {"a": 0.9, "b": 0.9}), pairs[1:])
+    _, told, _ = finding(summary_of({"a": 0.75, "b": 0.7}, {"a": 0.9, "b": 0.9}, differences=pairs[1:]))
     assert told.startswith("1 of the 2 pairs of models is told apart after adjusting for 2 comparisons: b is ahead")
 
 
 def test_the_finding_of_one_model():
-    dice, normals, study = finding(summary_of({"a": 0.75}, {"a": 0.9}, drawn={"a": 0.2}), [])
+    dice, normals, study = finding(summary_of({"a": 0.75}, {"a": 0.9}, drawn={"a": 0.2}))
     assert dice == "On 100 images with a lesion, a reaches a mean Dice of 0.750 (95\u00a0% interval 0.740 to 0.760)."
     assert normals == "It draws something on 20\u00a0% of the 30 images without a lesion."
     assert "scores 0.920, no less than the model;" in study
@@ -61,4 +74,27 @@ def test_the_finding_of_one_model():
 
 def test_undefined_numbers_make_no_sentence():
     summary = summary_of({"a": None}, {"a": None}, nothing=None)
-    assert finding(summary, []) == ["No image with a lesion was tested."]
+    assert finding(summary) == ["No image with a lesion was tested."]
+
+
+def test_claims_follow_the_adjusted_interval_and_the_margin():
+    pairs = {
+        (0.05, 0.03): ("a is ahead of b: a − b is +0.050 [+0.020, +0.080] in mean", "a is ahead"),
+        (-0.05, 0.03): ("b is ahead of a: a − b is −0.050 [−0.080, −0.020] in mean", "b is ahead"),
+        (0.008, 0.005): ("a is ahead of b, yet within 1.5 points: a − b", "a is ahead, within 1.5 points"),
+        (0.0, 0.01): ("a or b makes no difference within 1.5 points: a − b", "no difference within 1.5 points"),
+        (0.0, 0.03): ("a and b are not told apart: a − b is +0.000 [−0.030, +0.030]", "not told apart"),
+    }
+    for numbers, (words, short) in pairs.items():
+        summary = summary_of({"a": 0.7, "b": 0.7}, {"a": 0.9, "b": 0.9}, differences=[difference(*numbers)] * 2)
+        written = claim(summary["differences"][0], summary)
+        assert written.startswith(words)
+        assert written.endswith("mean lesion Dice, adjusted for 2 comparisons.")
+        assert reading(summary["differences"][0], summary) == short
+
+
+def test_a_drop_names_sets_and_figures():
+    found = {name: {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 11} for name in ("home", "away", "drop")}
+    (sentence,) = abroad({"unet": found}, "busi", "bus-bra")
+    assert "0.500 [0.400, 0.600] at home on 11 images of busi" in sentence
+    assert "on 11 images of bus-bra; the drop is 0.500" in sentence

@@ -1,12 +1,13 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from markup import Checker
-from sonoseg.evaluation import breakdown
-from sonoseg.evaluation.cases import KEYS, summarise
-from sonoseg.evaluation.metrics import EMPTY_RULE, measure
+from rows import judged
+from sonoseg.evaluation.metrics import EMPTY_RULE
+from sonoseg.evaluation.summary import sum_up
 from sonoseg.reports.benchmark import page
 
 MODELS = ("unet", "attention-unet")
@@ -33,17 +34,16 @@ def make_cases(models=MODELS, images=40, seeds=(0,), confident=False):
             for number in range(images):
                 truth, drawn = pair(number, model)
                 label = ("normal", "benign", "malignant", "benign")[number % 4]
-                keys = (f"image {number}", label, f"group {number // 3}", model, number % 2, seed)
-                more = {"height": 40, "width": 50, "confidence": np.nan, "marks": np.nan}
-                row = dict(zip(KEYS, keys, strict=True)) | measure(drawn, truth, drawn * 0.9) | more
+                keys = {"image": f"image {number}", "label": label, "group": f"group {number // 3}"}
+                row = judged(drawn, truth, **keys, model=model, fold=number % 2, seed=seed)
                 if confident:
-                    row["confidence"] = 0.5 if np.isnan(row["dice"]) else row["dice"]
+                    row = replace(row, confidence=row.dice if row.has_lesion else 0.5)
                 rows.append(row)
     return rows
 
 
 def make_summary(cases):
-    summary = summarise(cases)
+    summary = sum_up(cases)
     for values in summary["models"].values():
         values |= {"parameters": 2_200_000, "multiply_adds": 1_100_000_000, "train_seconds": 600.0}
     return summary | {
@@ -58,7 +58,7 @@ def make_summary(cases):
         },
         "settings": {"size": 64, "width": 8, "validation": 0.0},
         "folds": [0, 1],
-        "seeds": sorted({case["seed"] for case in cases}),
+        "seeds": sorted({case.seed for case in cases}),
         "versions": {"sonoseg": "0.1", "numpy": "2"},
         "machine": "A processor",
         "command": "sonoseg benchmark --data phantom",
@@ -74,8 +74,8 @@ def make_histories(models=MODELS, validation=False):
 
 def make_gallery(cases, names):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
-    chosen = [case for case in cases if case["image"] in names]
-    return [page.Shown(case, pixels, *pair(int(case["image"].split()[1]), case["model"])) for case in chosen]
+    chosen = [case for case in cases if case.image in names]
+    return [page.Shown(case, pixels, *pair(int(case.image.split()[1]), case.model)) for case in chosen]
 
 
 def make_page(cases=None, histories=None, gallery=(), **changes):
@@ -93,10 +93,10 @@ def cases():
 @pytest.fixture(scope="module")
 def full(cases):
     """A page with every section."""
-    names = [name for images in breakdown.pick(cases).values() for name in images]
+    names = [each["image"] for picked in sum_up(cases)["picked"].values() for each in picked]
     bins = [{"low": 0, "high": 0.5, "pixels": 9, "mean_probability": 0.2, "lesion_share": 0.3}]
     calibration = {model: {"ece": 0.1, "bins": bins} for model in MODELS}
-    gallery = make_gallery([case for case in cases if case["seed"] == 0], names)
+    gallery = make_gallery([case for case in cases if case.seed == 0], names)
     return make_page(cases, make_histories(validation=True), gallery, calibration=calibration)
 
 
@@ -165,16 +165,16 @@ def test_the_figures_of_the_summary_stand_in_the_table():
 
 def test_a_set_without_normals_and_one_without_lesions():
     cases = make_cases()
-    lesion = [case for case in cases if breakdown.has_lesion(case)]
+    lesion = [case for case in cases if case.has_lesion]
     assert "images without a lesion." not in make_page(lesion)
-    normal = [case for case in cases if not breakdown.has_lesion(case)]
+    normal = [case for case in cases if not case.has_lesion]
     page = make_page(normal)
     assert "No image with a lesion was tested." in page
     assert {"images", "size"}.isdisjoint(Checker(page).ids)
 
 
 def test_gallery_shows_each_scan_once_with_an_outline_for_each_model(cases):
-    gallery = make_gallery([case for case in cases if case["seed"] == 0], ["image 1", "image 4", "image 8"])
+    gallery = make_gallery([case for case in cases if case.seed == 0], ["image 1", "image 4", "image 8"])
     page = make_page(cases, gallery=gallery)
     assert page.count("data:image/jpeg") == 3
     assert len(re.findall('class="drawn" d="M', page)) == 2 * 3 + 1 - 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sonoseg.data.audit import FULL_SHARE, Look
 from sonoseg.prediction.lesions import LESION_PIXELS
+from sonoseg.reports.figures import percent
 
 NORMAL = "normal"
 
@@ -44,7 +45,7 @@ FINDINGS = (
         "full",
         "Masks that cover the image",
         lambda look: look.full,
-        f"The mask covers {FULL_SHARE:.0%} of the image or more: inverted, or a placeholder.".replace("%", "\u00a0%"),
+        f"The mask covers {percent(FULL_SHARE, 0)} of the image or more: inverted, or a placeholder.",
         "Check whether black and white were exchanged.",
     ),
     Finding(

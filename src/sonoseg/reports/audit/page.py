@@ -20,9 +20,8 @@ from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.files import write_csv, write_text
 from sonoseg.reports.template import fill
 from sonoseg.images.pictures import Image
-from sonoseg.evaluation.intervals import Interval
 from sonoseg.prediction.lesions import LESION_PIXELS
-from sonoseg.reports.benchmark.tables import number, percent
+from sonoseg.reports.figures import number, percent, sentence, span
 
 PAGE, TABLE = "audit.html", "audit.csv"
 
@@ -149,7 +148,7 @@ class _Copies:
         if not dice:
             return head + "masks could not be compared"
         low, high = number(min(dice), 2), number(max(dice), 2)
-        agree = f"masks agree at Dice {low}" + (f" to {high}" if low != high else "")
+        agree = f"masks agree at Dice {low if low == high else span({'low': min(dice), 'high': max(dice)}, 2)}"
         return head + agree + (", one of them empty" if any(each.one_empty for each in compared) else "")
 
 
@@ -171,10 +170,10 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
         bears = "bears" if len(copies.crossing) == 1 else "bear"
         sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
     noise = plots.noise(audit)
-    if noise and noise.groups >= plots.ENOUGH:
+    if noise and noise["groups"] >= plots.ENOUGH:
         sentences.append(
-            f"The same scan outlined twice agrees at a mean Dice of {number(noise.mean)}{_between(noise)}, median "
-            f"{number(plots.median(audit))} ({_count(noise.n, 'pair')}): the ceiling that the labels set."
+            f"The same scan outlined twice agrees at a mean Dice of {sentence(noise)}, median "
+            f"{number(plots.median(audit))} ({_count(noise['n'], 'pair')}): the ceiling that the labels set."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
@@ -185,10 +184,6 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _between(found: Interval) -> str:
-    return "" if np.isnan(found.low) else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
 
 
 def _facts(audit: Audit, copies: _Copies) -> dict[str, int]:

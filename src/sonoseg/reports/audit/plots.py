@@ -7,11 +7,12 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
+from sonoseg.data.audit import Audit, Look
+from sonoseg.evaluation.intervals import bootstrap_mean, plain
 from sonoseg.reports import charts
 from sonoseg.reports.charts import Axis, Estimate, Series
-from sonoseg.data.audit import Audit, Look
-from sonoseg.evaluation.intervals import Interval, bootstrap_mean
-from sonoseg.reports.benchmark.tables import Cell, Table, estimate, number, percent
+from sonoseg.reports.figures import MISSING, Found, number, percent, span
+from sonoseg.reports.table import Cell, Table, estimate
 
 ENOUGH = 10
 """Groups from which on the agreement of masks is said at the top of the page."""
@@ -19,12 +20,12 @@ ENOUGH = 10
 _TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 
 
-def noise(audit: Audit) -> Interval | None:
+def noise(audit: Audit) -> Found | None:
     """Mean Dice of two outlines of one scan, its interval by drawing groups; None where there are no such pairs."""
     pairs = audit.outlined_twice()
     if not pairs:
         return None
-    return bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs])
+    return plain(bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs]))
 
 
 def median(audit: Audit) -> float:
@@ -46,23 +47,24 @@ def agreement(audit: Audit) -> dict[str, Any] | None:
     table = Table(
         "Dice of two outlines of one scan",
         (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
-        ((str(found.n), (Cell(str(found.groups)), estimate(found), _quartiles(dice, 3))),),
+        ((str(found["n"]), (Cell(str(found["groups"])), estimate(found), _quartiles(dice, 3))),),
     )
     pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
     note = (
         f"{pairs} pairs lie in one group. Left out: {empty} where one mask of the two is empty, and "
-        f"{pairs - empty - found.n} where both are, or where the pair could not be laid over each other."
+        f"{pairs - empty - found['n']} where both are, or where the pair could not be laid over each other."
     )
-    return {"chart": chart, "table": table, "note": note, "enough": found.groups >= ENOUGH}
+    return {"chart": chart, "table": table, "note": note, "enough": found["groups"] >= ENOUGH}
 
 
 def marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
     """Share of the images of each label that bear marks, with its interval by drawing groups of copies."""
     estimates = []
     for colour, (label, looks) in enumerate(_by_label(audit, labels).items(), 1):
-        found = bootstrap_mean([float(look.marked) for look in looks], [audit.groups[look.name] for look in looks])
-        text = f"{percent(found.mean, 0)} of {len(looks)}"
-        estimates.append(Estimate(label, colour, found.mean, found.low, found.high, text))
+        groups = [audit.groups[look.name] for look in looks]
+        found = plain(bootstrap_mean([float(look.marked) for look in looks], groups))
+        text = f"{percent(found['mean'], 0)} of {len(looks)}"
+        estimates.append(Estimate(label, colour, found["mean"], found["low"], found["high"], text))
     axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
     alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
     return charts.intervals("Images with burnt-in marks, 95\u00a0% interval", axis, estimates, alt)
@@ -79,7 +81,7 @@ def class_table(audit: Audit, labels: Sequence[str]) -> Table:
             Cell(str(len({audit.groups[look.name] for look in looks}))),
             Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
             Cell(str(sum(look.coloured for look in looks))),
-            _quartiles(shares, 1) if shares else Cell("–"),
+            _quartiles(shares, 1) if shares else Cell(MISSING),
             Cell(str(sum(look.lesions > 1 for look in looks))),
             Cell(str(sum(look.empty for look in looks))),
             _range(heights),
@@ -138,4 +140,4 @@ def _range(values: Sequence[int]) -> Cell:
 
 
 def _with_span(value: float, low: float, high: float, digits: int) -> Cell:
-    return Cell(number(float(value), digits), f"{number(float(low), digits)} to {number(float(high), digits)}")
+    return Cell(number(float(value), digits), span({"low": float(low), "high": float(high)}, digits))

@@ -1,65 +1,116 @@
 """What a benchmark found, in sentences: what the numbers allow to be said, and nothing more."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sonoseg.evaluation.breakdown import Difference
-from sonoseg.reports.benchmark.tables import interval, number, percent, signed, span
+from sonoseg.reports.figures import figure, number, percent, sentence, short, span
 
 
-def finding(summary: Mapping[str, Any], differences: Sequence[Difference]) -> list[str]:
-    """Sum up in a few sentences. summary: the content of ``summary.json``; differences: of all pairs of models."""
+def finding(summary: Mapping[str, Any]) -> list[str]:
+    """Sum up in a few sentences. summary: the content of ``summary.json``."""
     return [
         *_on_lesions(summary),
-        *_on_differences(differences),
+        *_on_differences(summary),
         *_on_normals(summary),
         *_on_confidence(summary),
         *_on_the_study(summary),
     ]
 
 
-def _on_lesions(summary: Mapping[str, Any]) -> list[str]:
-    dice = {name: interval(entry["lesion"]["dice"]) for name, entry in summary["models"].items()}
-    known = {name: found for name, found in dice.items() if not math.isnan(found.mean)}
-    if not known:
-        return ["No image with a lesion was tested."]
-    best, worst = (choose(known, key=lambda name: known[name].mean) for choose in (max, min))
-    images = known[best].n
+def claim(difference: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """What may be said of a pair of models, by the protocol's rule. difference: an entry of ``differences``."""
+    first, second, ahead = difference["first"], difference["second"], difference["ahead"]
+    within = f"within {points(summary['margin'])}"
+    told = f"{_adjusted_figure(difference)} in mean lesion Dice{_adjustment(summary)}"
+    if ahead:
+        behind = second if ahead == first else first
+        size = f", yet {within}" if difference["alike"] else ""
+        return f"{ahead} is ahead of {behind}{size}: {first} − {second} is {told}."
+    if difference["alike"]:
+        return f"{first} or {second} makes no difference {within}: {first} − {second} is {told}."
+    return f"{first} and {second} are not told apart: {first} − {second} is {told}."
 
-    def words(name: str) -> str:
-        found = known[name]
-        between = "" if math.isnan(found.low) else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
-        return f"{number(found.mean)}{between}"
 
-    if len(known) == 1:
-        return [f"On {images} images with a lesion, {best} reaches a mean Dice of {words(best)}."]
+def reading(difference: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """The same in a few words, for a table."""
+    within = f"within {points(summary['margin'])}"
+    if difference["ahead"]:
+        return f"{difference['ahead']} is ahead" + (f", {within}" if difference["alike"] else "")
+    return f"no difference {within}" if difference["alike"] else "not told apart"
+
+
+def points(value: float) -> str:
+    """Write a difference of Dice in points: 1.5 points."""
+    return f"{short(round(100 * value, 6))} points"
+
+
+def abroad(found: Mapping[str, Mapping[str, Any]], home: str, away: str) -> list[str]:
+    """Say what ``transfer.drops`` found, a sentence for each model. home, away: the sets' names."""
     return [
-        f"On {images} images with a lesion, the mean Dice is highest for {best}, {words(best)}, "
-        f"and lowest for {worst}, {words(worst)}."
+        f"{model}: lesion Dice {figure(of['home'])} at home on {of['home']['n']} images of {home}, "
+        f"{figure(of['away'])} on {of['away']['n']} images of {away}; the drop is {figure(of['drop'])}"
+        for model, of in found.items()
     ]
 
 
-def _on_differences(differences: Sequence[Difference]) -> list[str]:
-    known = [each for each in differences if not math.isnan(each.together.low)]
+def _adjustment(summary: Mapping[str, Any]) -> str:
+    count = len(_known(summary))
+    return f", adjusted for {count} comparisons" if count > 1 else ""
+
+
+def _known(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in summary["differences"] if each["adjusted"]["low"] is not None]
+
+
+def _adjusted_figure(difference: Mapping[str, Any]) -> str:
+    return figure({"mean": difference["mean"], **difference["adjusted"]}, sign=True)
+
+
+def _on_lesions(summary: Mapping[str, Any]) -> list[str]:
+    dice = {name: entry["lesion"]["dice"] for name, entry in summary["models"].items()}
+    known = {name: found for name, found in dice.items() if found["mean"] is not None}
+    if not known:
+        return ["No image with a lesion was tested."]
+    best, worst = (choose(known, key=lambda name: known[name]["mean"]) for choose in (max, min))
+    images = known[best]["n"]
+    if len(known) == 1:
+        return [f"On {images} images with a lesion, {best} reaches a mean Dice of {sentence(known[best])}."]
+    return [
+        f"On {images} images with a lesion, the mean Dice is highest for {best}, {sentence(known[best])}, "
+        f"and lowest for {worst}, {sentence(known[worst])}."
+    ]
+
+
+def _on_differences(summary: Mapping[str, Any]) -> list[str]:
+    known = _known(summary)
     if not known:
         return []
-    apart = sorted((each for each in known if each.ahead), key=lambda each: -abs(each.alone.mean))
+    apart = sorted((each for each in known if each["ahead"]), key=lambda each: -abs(each["mean"]))
+    alike = [each for each in known if each["alike"] and not each["ahead"]]
     adjusted = f" after adjusting for {len(known)} comparisons" if len(known) > 1 else ""
+    no_difference = [_on_alike(alike, summary)] if alike else []
     if not apart:
-        widest = max(known, key=lambda each: abs(each.alone.mean))
+        widest = max(known, key=lambda each: abs(each["mean"]))
         return [
-            f"No two models are told apart{adjusted}: the largest difference, {widest.first} − {widest.second}, is "
-            f"{signed(widest.alone.mean)} ({span(widest.together)})."
+            f"No two models are told apart{adjusted}: the largest difference, {widest['first']} − {widest['second']}, "
+            f"is {number(widest['mean'], sign=True)} ({span(widest['adjusted'], sign=True)}).",
+            *no_difference,
         ]
     first = apart[0]
-    behind = first.second if first.ahead == first.first else first.first
+    behind = first["second"] if first["ahead"] == first["first"] else first["first"]
     pairs = (
         f"{len(apart)} of the {len(known)} pairs of models {'is' if len(apart) == 1 else 'are'} told apart{adjusted}"
     )
-    low, high = sorted((abs(first.together.low), abs(first.together.high)))
-    lead = f"{first.ahead} is ahead of {behind} by {number(abs(first.alone.mean))} ({number(low)} to {number(high)})."
-    return [lead if len(known) == 1 else f"{pairs}; most of all, {lead}" if len(apart) > 1 else f"{pairs}: {lead}"]
+    low, high = sorted((abs(first["adjusted"]["low"]), abs(first["adjusted"]["high"])))
+    by = f"{number(abs(first['mean']))} ({span({'low': low, 'high': high})})"
+    lead = f"{first['ahead']} is ahead of {behind} by {by}."
+    told = lead if len(known) == 1 else f"{pairs}; most of all, {lead}" if len(apart) > 1 else f"{pairs}: {lead}"
+    return [told, *no_difference]
+
+
+def _on_alike(alike: list[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+    pairs = "; ".join(f"{each['first']} and {each['second']}" for each in alike)
+    return f"No difference within {points(summary['margin'])}: {pairs}."
 
 
 def _on_normals(summary: Mapping[str, Any]) -> list[str]:

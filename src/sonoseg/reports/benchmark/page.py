@@ -1,6 +1,5 @@
 """Summary, cases and histories -> one self-contained page: no script, no request, equal bytes from equal numbers."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,15 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from sonoseg.evaluation import breakdown
-from sonoseg.evaluation.breakdown import BANDS, Case, Difference, Scores
-from sonoseg.evaluation.cases import NOTHING
+from sonoseg.evaluation.breakdown import BANDS
+from sonoseg.evaluation.cases import NOTHING, Case
 from sonoseg.files import write_text
 from sonoseg.prediction.lesions import LESION_PIXELS
 from sonoseg.reports import charts
 from sonoseg.reports.benchmark import tables
-from sonoseg.reports.benchmark.findings import finding
-from sonoseg.reports.benchmark.tables import interval, number, percent, signed
+from sonoseg.reports.benchmark.findings import claim, finding, points
 from sonoseg.reports.charts import Axis, Estimate, Series
+from sonoseg.reports.figures import number, percent
 from sonoseg.reports.template import fill
 
 History = Sequence[Mapping[str, float]]
@@ -40,7 +38,7 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 class Shown:
     """A picture for the gallery: its case, ``uint8 (H, W)`` pixels, truth and prediction, both ``bool (H, W)``.
 
-    Several models' predictions of one image are shown side by side. ``breakdown.pick`` names images worth showing.
+    Several models' predictions of one image are shown side by side. The summary's ``picked`` names images to show.
     """
 
     case: Case
@@ -58,10 +56,9 @@ def write(
 ) -> None:
     """Write the page, whole or not at all.
 
-    summary: the content of ``summary.json``. cases: the rows of ``cases.csv``, one at least. histories: the lines of
-    ``history.jsonl`` by cell, named "MODEL fold 0 seed 0". A section whose numbers are not there is left out;
-    calibration is read from ``summary["calibration"][model]``: ``ece`` and ``bins``, each with low, high, pixels,
-    mean_probability and lesion_share. Errors: ``ValueError`` without cases, ``OSError`` of the file system.
+    summary: the content of ``summary.json``, which holds every figure. cases: the rows of ``cases.csv``, one at least,
+    for the dots of its charts. histories: the lines of ``history.jsonl`` by cell, named "MODEL fold 0 seed 0". A
+    section whose numbers are not there is left out. Errors: ``ValueError`` without cases, ``OSError`` of the files.
     """
     if not cases:
         raise ValueError("a report needs cases; there are none")
@@ -72,36 +69,37 @@ def page(
     summary: Mapping[str, Any], cases: Sequence[Case], histories: Mapping[str, History], gallery: Sequence[Shown]
 ) -> str:
     """Make the page; arguments as of ``write``."""
-    scores, picked = breakdown.lesion_scores(cases), breakdown.pick(cases)
-    differences = breakdown.differences(scores)
-    seeds = breakdown.by_seed(cases) if len({case["seed"] for case in cases}) > 1 else {}
+    models = list(summary["models"])
+    lesions = any(entry["lesion"]["images"] for entry in summary["models"].values())
     return fill(
         "report.html.j2",
         summary=summary,
-        models=scores.models,
+        models=models,
         nothing=NOTHING,
-        tested=len({case["image"] for case in cases}),
-        groups=len({case["group"] for case in cases}),
-        finding=finding(summary, differences),
+        tested=summary["tested"]["images"],
+        groups=summary["tested"]["groups"],
+        finding=finding(summary),
         comparison=[_compare_dice(summary), _compare_study(summary)],
         lesion_table=tables.lesion_table(summary),
         normal_table=tables.normal_table(summary),
-        differences=differences,
-        difference_chart=_difference_chart(differences),
-        difference_table=tables.difference_table(differences),
-        reach_chart=_reach_chart(scores),
-        threshold_table=tables.threshold_table(scores),
-        size_charts=_size_charts(scores),
-        strata=_strata(scores),
-        histories_per_model=len(histories) // max(1, len(scores.models)),
+        differences=summary["differences"],
+        margin=points(summary["margin"]),
+        claims=[claim(each, summary) for each in summary["differences"] if each["adjusted"]["low"] is not None],
+        difference_chart=_difference_chart(summary),
+        difference_table=tables.difference_table(summary),
+        reach_chart=_reach_chart(summary) if lesions else None,
+        threshold_table=tables.threshold_table(summary),
+        size_charts=_size_charts(summary, cases) if lesions else [],
+        strata=tables.strata_table(summary) if summary["strata"] else None,
+        histories_per_model=len(histories) // max(1, len(models)),
         headings=HEADINGS,
         lesion_pixels=LESION_PIXELS,
-        learning_charts=_learning_charts(histories, scores.models),
-        seed_table=tables.seed_table(seeds) if seeds else None,
-        confidence=_confidence(scores),
-        calibration=_calibration(summary.get("calibration", {}), scores.models),
-        gallery=_gallery(gallery, picked, scores.models),
-        image_table=tables.image_table(scores, picked),
+        learning_charts=_learning_charts(histories, models),
+        seed_table=tables.seed_table(summary),
+        confidence=_confidence(summary),
+        calibration=_calibration(summary) if "calibration" in summary else None,
+        gallery=_gallery(gallery, summary, models),
+        image_table=tables.image_table(summary),
     )
 
 
@@ -120,8 +118,7 @@ def _numbered(summary: Mapping[str, Any]) -> Iterable[tuple[int, tuple[str, Mapp
 
 
 def _estimate(name: str, colour: int, found: Mapping[str, Any]) -> Estimate:
-    value = interval(found)
-    return Estimate(name, colour, value.mean, value.low, value.high, number(value.mean))
+    return Estimate(name, colour, found["mean"], found["low"], found["high"], number(found["mean"]))
 
 
 def _alt(what: str, rows: Sequence[Estimate]) -> str:
@@ -136,67 +133,56 @@ def _whole_percent(share: float) -> str:
     return percent(share, 0)
 
 
-def _difference_chart(differences: Sequence[Difference]) -> Markup | None:
-    known = [each for each in differences if not math.isnan(each.together.low)]
+def _difference_chart(summary: Mapping[str, Any]) -> Markup | None:
+    known = [each for each in summary["differences"] if each["low"] is not None]
     if not known:
         return None
     rows = [
         Estimate(
-            f"{each.first} − {each.second}",
+            f"{each['first']} − {each['second']}",
             0,
-            each.alone.mean,
-            each.alone.low,
-            each.alone.high,
-            signed(each.alone.mean),
-            (each.together.low, each.together.high) if len(known) > 1 else None,
+            each["mean"],
+            each["low"],
+            each["high"],
+            number(each["mean"], sign=True),
+            (each["adjusted"]["low"], each["adjusted"]["high"]) if len(known) > 1 else None,
         )
         for each in known
     ]
-    ends = [0.0, *(end for each in known for found in (each.alone, each.together) for end in (found.low, found.high))]
-    axis = charts.linear_axis("difference in mean lesion Dice", min(ends), max(ends))
-    return charts.intervals("First − second", axis, rows, _alt("Differences in mean lesion Dice", rows), zero=0.0)
+    margin = summary["margin"]
+    ends = [found[end] for each in known for found in (each, each["adjusted"]) for end in ("low", "high")]
+    axis = charts.linear_axis("difference in mean lesion Dice", min(-margin, *ends), max(margin, *ends))
+    alt = _alt("Differences in mean lesion Dice", rows)
+    return charts.intervals("First − second", axis, rows, alt, (-margin, 0.0, margin))
 
 
-def _reach_chart(scores: Scores) -> Markup | None:
-    if not len(scores.images):
-        return None
-    series = []
-    for index, model in enumerate(scores.models):
-        dice = np.sort(scores.dice[~np.isnan(scores.dice[:, index]), index])
-        reached = np.linspace(1, 0, len(dice) + 1)
-        series.append(Series(model, index + 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2)))
+def _reach_chart(summary: Mapping[str, Any]) -> Markup:
+    series = _curves(summary, "reached")
     x, y = _share_axis("Dice"), Axis("Images with at least this Dice", 0, 1, SHARES, write=_whole_percent)
     return charts.plot("", x, y, series, "Share of lesion images that reach a Dice, for every Dice and model")
 
 
-def _size_charts(scores: Scores) -> list[Markup]:
-    if not len(scores.images):
-        return []
-    share = 100 * scores.share
-    x = charts.log_axis("lesion, % of the image", 0.9 * float(share.min()), 1.1 * float(share.max()))
+def _curves(summary: Mapping[str, Any], name: str) -> list[Series]:
+    """A line of each model that has it."""
+    curves = {model: found[name] for model, found in summary["curves"].items() if name in found}
+    colours = {model: colour for colour, model in enumerate(summary["models"], 1)}
+    return [Series(model, colours[model], curve["x"], curve["y"]) for model, curve in curves.items()]
+
+
+def _size_charts(summary: Mapping[str, Any], cases: Sequence[Case]) -> list[Markup]:
+    """A dot for each image and seed."""
+    shown = [case for case in cases if case.has_lesion]
+    shares = [100 * case.lesion_share for case in shown]
+    x = charts.log_axis("lesion, % of the image", 0.9 * min(shares), 1.1 * max(shares))
     drawn = []
-    for index, model in enumerate(scores.models):
-        dice = scores.dice[:, index]
-        known = ~np.isnan(dice)
-        middle = breakdown.moving_median(share[known], dice[known])
-        dots = Series("", index + 1, share[known], dice[known], dots=True)
-        line = Series("median of the images of nearly this size", 0, *middle)
+    for colour, model in enumerate(summary["models"], 1):
+        own = [case for case in shown if case.model == model]
+        dots = Series("", colour, [100 * case.lesion_share for case in own], [case.dice for case in own], dots=True)
+        curve = summary["curves"][model].get("size", {"x": [], "y": []})
+        line = Series("median of the images of nearly this size", 0, np.multiply(100, curve["x"]), curve["y"])
         alt = f"Dice of {model} on each image against the size of the lesion"
         drawn.append(charts.plot(model, x, _share_axis("Dice"), [dots, line], alt))
     return drawn
-
-
-def _strata(scores: Scores) -> tables.Table | None:
-    parts = {
-        "By lesion size": breakdown.by_size(scores),
-        "By class": breakdown.by_label(scores),
-        "By copies": breakdown.by_copies(scores),
-        "By burnt-in marks": breakdown.by_marks(scores),
-        "By held-out fold": breakdown.by_fold(scores),
-    }
-    found = {name: breakdown.strata(scores, part) for name, part in parts.items()}
-    told = {name: rows for name, rows in found.items() if len(rows) > 1}
-    return tables.strata_table(scores.models, told) if told else None
 
 
 def _learning_charts(histories: Mapping[str, History], models: Sequence[str]) -> list[Markup]:
@@ -228,43 +214,39 @@ def _learning_chart(
     return charts.plot(title, charts.linear_axis("epoch", 0, highest), y, series, f"{title} of each model by epoch")
 
 
-def _confidence(scores: Scores) -> dict[str, Any] | None:
-    if np.isnan(scores.confidence).all():
+def _confidence(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    series = _curves(summary, "kept")
+    if not series:
         return None
-    series = []
-    for index, model in enumerate(scores.models):
-        coverage, mean = breakdown.risk_coverage(scores.dice[:, index], scores.confidence[:, index])
-        enough = coverage >= SHARES[1]
-        series.append(Series(model, index + 1, coverage[enough], mean[enough]))
-    values = np.concatenate([np.asarray(each.y) for each in series])
+    values = [value for each in series for value in np.asarray(each.y).tolist()]
     x = Axis("images kept, most certain first", SHARES[1], 1, SHARES[1:], write=_whole_percent)
-    y = charts.linear_axis("Mean Dice", float(values.min()), float(values.max()))
+    y = charts.linear_axis("Mean Dice", min(values), max(values))
     chart = charts.plot("", x, y, series, "Mean Dice of the images that are kept, for every share of them and model")
-    return {"chart": chart, "table": tables.confidence_table(scores)}
+    return {"chart": chart, "table": tables.confidence_table(summary)}
 
 
-def _calibration(found: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> dict[str, Any] | None:
-    if not found:
-        return None
+def _calibration(summary: Mapping[str, Any]) -> dict[str, Any]:
+    found = summary["calibration"]
     series = [Series("perfect calibration", 0, [0, 1], [0, 1], faint=True)]
-    for colour, model in enumerate(models, 1):
+    for colour, model in enumerate(summary["models"], 1):
         bins = [each for each in found.get(model, {}).get("bins", ()) if each["pixels"]]
         x, y = ([each[name] for each in bins] for name in ("mean_probability", "lesion_share"))
         series += [Series(model, colour, x, y), Series("", colour, x, y, dots=True)]
     x_axis, y_axis = _share_axis("probability that the model gives"), _share_axis("Share that is lesion")
     chart = charts.plot("", x_axis, y_axis, series, "Share of pixels that are lesion against the model's probability")
     band = next((each["band"] for each in found.values() if "band" in each), "")
-    return {"chart": chart, "table": tables.calibration_table(found), "band": band}
+    return {"chart": chart, "table": tables.calibration_table(summary), "band": band}
 
 
 def _gallery(
-    gallery: Sequence[Shown], picked: Mapping[str, Sequence[str]], models: Sequence[str]
+    gallery: Sequence[Shown], summary: Mapping[str, Any], models: Sequence[str]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """Bands with their images; each image once, with an outline for every model that is shown on it."""
     by_image: dict[str, list[Shown]] = defaultdict(list)
     for shown in gallery:
-        by_image[shown.case["image"]].append(shown)
-    placed = {band: [image for image in picked[band] if image in by_image] for band in BANDS}
+        by_image[shown.case.image].append(shown)
+    picked = {band: [each["image"] for each in summary["picked"][band]] for band in BANDS}
+    placed = {band: [image for image in images if image in by_image] for band, images in picked.items()}
     others = set(by_image).difference(*placed.values())
     placed["others"] = [image for image in by_image if image in others]
     numbers = {image: index for index, image in enumerate(by_image)}
@@ -277,21 +259,21 @@ def _gallery(
 
 def _picture(index: int, shown: Sequence[Shown], models: Sequence[str]) -> dict[str, Any]:
     case, (height, width) = shown[0].case, shown[0].pixels.shape
-    ordered = sorted(shown, key=lambda each: models.index(each.case["model"]))
+    ordered = sorted(shown, key=lambda each: models.index(each.case.model))
     return {
         "index": index,
-        "name": case["image"],
-        "label": case["label"],
-        "share": percent(breakdown.lesion_share(case)) if breakdown.has_lesion(case) else "",
+        "name": case.image,
+        "label": case.label,
+        "share": percent(case.lesion_share) if case.has_lesion else "",
         "width": width,
         "height": height,
         "scan": charts.scan(shown[0].pixels),
         "truth": charts.outline(shown[0].truth),
-        "panels": [(each.case["model"], _score(each.case), charts.outline(each.prediction)) for each in ordered],
+        "panels": [(each.case.model, _score(each.case), charts.outline(each.prediction)) for each in ordered],
     }
 
 
 def _score(case: Case) -> str:
-    if breakdown.has_lesion(case):
-        return f"Dice {number(case['dice'], 2)}"
-    return f"{percent(case['fp'] / (case['fp'] + case['tn']))} drawn" if case["fp"] else "nothing drawn"
+    if case.has_lesion:
+        return f"Dice {number(case.dice, 2)}"
+    return f"{percent(case.drawn_share)} drawn" if case.drawn else "nothing drawn"

@@ -1,95 +1,25 @@
-"""The report's tables, and how figures are written."""
+"""The report's tables, read from the summary."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sonoseg.evaluation.breakdown import Difference, Scores, Stratum, kept_dice, seed_spread
 from sonoseg.evaluation.cases import NOTHING
-from sonoseg.evaluation.intervals import Interval
 from sonoseg.evaluation.metrics import TOLERANCE_MM, TOLERANCE_PIXELS
+from sonoseg.reports.benchmark.findings import reading
+from sonoseg.reports.figures import amount, duration, number, percent, short, span
+from sonoseg.reports.table import Cell, Table, estimate
 
-MISSING = "–"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What stands in a table: a figure, and its interval in small under it."""
-
-    text: str
-    small: str = ""
+Summary = Mapping[str, Any]
+"""The content of ``summary.json``."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A caption, the heads of the columns (the first is that of the rows' names), and rows of a name and cells.
-
-    A row without cells is a heading for those that follow.
-    """
-
-    caption: str
-    heads: tuple[Cell, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a figure with a fixed number of decimals; a dash where it is undefined."""
-    if value is None or math.isnan(value):
-        return MISSING
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Write a share in per cent."""
-    return MISSING if value is None or math.isnan(value) else f"{number(100 * value, digits)}\u00a0%"
-
-
-def amount(value: float | None) -> str:
-    """Write a large number short: 34.5 M, 9.61 G."""
-    if value is None:
-        return MISSING
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.0f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Write a time: 40 s, 12 min, 3.4 h."""
-    if seconds is None:
-        return MISSING
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def interval(found: Mapping[str, Any]) -> Interval:
-    """Read an interval of ``summary.json``; None there is NaN here."""
-    low, mean, high = (math.nan if found[name] is None else float(found[name]) for name in ("low", "mean", "high"))
-    return Interval(mean, low, high, int(found["n"]), int(found["groups"]))
-
-
-def estimate(found: Interval, digits: int = 3, shares: bool = False) -> Cell:
-    """A mean with its interval under it, in per cent where ``shares``."""
-    if math.isnan(found.mean):
-        return Cell(MISSING)
-    scale = 100 if shares else 1
-    text = percent(found.mean, digits) if shares else number(found.mean, digits)
-    if math.isnan(found.low) or found.low == found.high:
-        return Cell(text)
-    return Cell(text, f"{number(scale * found.low, digits)} to {number(scale * found.high, digits)}")
-
-
-def with_nothing(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def with_nothing(summary: Summary) -> dict[str, Mapping[str, Any]]:
     """The summaries of the models, then that of drawing nothing."""
     nothing = {NOTHING: summary["nothing"]} if summary["nothing"] else {}
     return {**summary["models"], **nothing}
 
 
-def lesion_table(summary: Mapping[str, Any]) -> Table:
+def lesion_table(summary: Summary) -> Table:
     """Compare the models on images with a lesion, the study's accuracy beside Dice, and drawing nothing as a row."""
     entries = with_nothing(summary)
     millimetres = any(entry["lesion"]["nsd_mm"]["n"] for entry in entries.values())
@@ -102,18 +32,22 @@ def lesion_table(summary: Mapping[str, Any]) -> Table:
         Cell("Sensitivity"),
         Cell("Precision"),
         Cell("HD95", "pixels, low is good"),
-        Cell("NSD", f"within {TOLERANCE_PIXELS:g} pixels"),
-        *([Cell("NSD", f"within {TOLERANCE_MM:g} mm")] if millimetres else []),
+        Cell("HD95, median", "pixels"),
+        Cell("HD95 where drawn", "pixels"),
+        Cell("NSD", f"within {short(TOLERANCE_PIXELS)} pixels"),
+        *([Cell("NSD", f"within {short(TOLERANCE_MM)} mm")] if millimetres else []),
     ]
 
     def row(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
-        lesion = {name: interval(value) for name, value in entry["lesion"].items() if isinstance(value, dict)}
+        lesion = entry["lesion"]
         return (
             estimate(lesion["dice"]),
-            Cell(number(entry["lesion"]["dice_median"])),
-            estimate(interval(entry["all"]["study_accuracy"])),
+            Cell(number(lesion["dice_median"])),
+            estimate(entry["all"]["study_accuracy"]),
             *(estimate(lesion[name]) for name in ("iou", "sensitivity", "precision")),
             estimate(lesion["hd95"], 1),
+            Cell(number(lesion["hd95_median"], 1)),
+            estimate(lesion["hd95_drawn"], 1),
             estimate(lesion["nsd"]),
             *([estimate(lesion["nsd_mm"])] if millimetres else []),
         )
@@ -123,7 +57,7 @@ def lesion_table(summary: Mapping[str, Any]) -> Table:
     return Table(f"On the {images} images with a lesion: mean, and its 95 % interval", tuple(heads), rows)
 
 
-def normal_table(summary: Mapping[str, Any]) -> Table:
+def normal_table(summary: Summary) -> Table:
     """Compare the models on images without a lesion, on finding lesions, and by their cost."""
     heads = (
         Cell("Model"),
@@ -141,16 +75,15 @@ def normal_table(summary: Mapping[str, Any]) -> Table:
     def row(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
         normal, detection = entry["normal"], entry["detection"]
         lesions = detection["lesions"]
-        found = [
-            Cell(percent(n / lesions), f"{round(n, 1):g} of {lesions:g}") if lesions else Cell(MISSING)
-            for n in (detection["found"], detection["found_iou_50"])
-        ]
+        counted = [f"{short(round(detection[name], 1))} of {short(lesions)}" for name in ("found", "found_iou_50")]
+        shares = [detection["found_share"], detection["found_share_iou_50"]]
+        found = [Cell(percent(part), told if lesions else "") for part, told in zip(shares, counted, strict=True)]
         return (
-            estimate(interval(normal["drawn"]), 1, shares=True),
-            estimate(interval(normal["drawn_share_of_image"]), 2, shares=True),
+            estimate(normal["drawn"], 1, shares=True),
+            estimate(normal["drawn_share_of_image"], 2, shares=True),
             *found,
             Cell(number(detection["false_per_image"], 2)),
-            estimate(interval(entry["all"]["accuracy"])),
+            estimate(entry["all"]["accuracy"]),
             Cell(amount(entry.get("parameters"))),
             Cell(amount(entry.get("multiply_adds"))),
             Cell(duration(entry.get("train_seconds"))),
@@ -162,31 +95,44 @@ def normal_table(summary: Mapping[str, Any]) -> Table:
     return Table(f"On the {images} images without a lesion; lesions found; cost", heads, rows)
 
 
-def strata_table(models: Sequence[str], parts: Mapping[str, Sequence[Stratum]]) -> Table:
+def strata_table(summary: Summary) -> Table:
     """Mean Dice of each model in parts of the images, by what they are parted by."""
+    models = list(summary["models"])
     heads = (Cell("Images"), Cell("Number", "and groups"), *(Cell(model) for model in models))
     rows: list[tuple[str, tuple[Cell, ...]]] = []
-    for name, strata in parts.items():
-        rows.append((name, ()))
-        for part in strata:
-            counted = Cell(str(part.images), str(part.groups))
-            rows.append((part.name, (counted, *(estimate(found) for found in part.dice))))
+    for stratum in summary["strata"]:
+        rows.append((f"By {stratum['by']}", ()))
+        for part in stratum["parts"]:
+            counted = Cell(str(part["images"]), str(part["groups"]))
+            rows.append((_part_name(part), (counted, *(estimate(part["dice"][model]) for model in models))))
     return Table("Mean lesion Dice in parts of the images", heads, tuple(rows))
 
 
-def difference_table(found: Sequence[Difference]) -> Table:
+def _part_name(part: Mapping[str, Any]) -> str:
+    low, high = part.get("low"), part.get("high")
+    if low is None and high is None:
+        return str(part["name"])
+    if low is None:
+        return f"{part['name']}: up to {percent(high)} of the image"
+    return f"{part['name']}: " + (
+        f"over {percent(low)}" if high is None else f"{number(100 * low, 1)} to {percent(high)}"
+    )
+
+
+def difference_table(summary: Summary) -> Table:
     """Differences between the models, alone and adjusted for their number."""
+    found = summary["differences"]
     many = len(found) > 1
     adjusted = (Cell("Adjusted interval", f"for {len(found)} comparisons"),) if many else ()
     heads = (Cell("First − second"), Cell("Difference"), Cell("95 % interval"), *adjusted, Cell("Reading"))
     rows = tuple(
         (
-            f"{each.first} − {each.second}",
+            f"{each['first']} − {each['second']}",
             (
-                Cell(signed(each.alone.mean)),
-                Cell(span(each.alone)),
-                *([Cell(span(each.together))] if many else []),
-                Cell(f"{each.ahead} is ahead" if each.ahead else "not told apart"),
+                Cell(number(each["mean"], sign=True)),
+                Cell(span(each, sign=True)),
+                *([Cell(span(each["adjusted"], sign=True))] if many else []),
+                Cell(reading(each, summary)),
             ),
         )
         for each in found
@@ -194,78 +140,72 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return Table("Differences in lesion Dice, paired by image", heads, rows)
 
 
-def signed(value: float) -> str:
-    """Write a difference with its sign."""
-    return MISSING if math.isnan(value) else ("+" if value >= 0 else "") + number(value)
-
-
-def span(found: Interval) -> str:
-    """Write the interval of a difference."""
-    return MISSING if math.isnan(found.low) else f"{signed(found.low)} to {signed(found.high)}"
-
-
-def threshold_table(scores: Scores) -> Table:
+def threshold_table(summary: Summary) -> Table:
     """How many of the images reach a Dice, for each model."""
-    heads = (Cell("Model"), *(Cell(f"≥ {level:g}") for level in (0.9, 0.8, 0.7, 0.5)), Cell("0"))
-
-    def shares(dice: Any) -> tuple[Cell, ...]:
-        known = dice[~np.isnan(dice)]
-        if not len(known):
-            return (Cell(MISSING),) * 5
-        reached = [known >= 0.9, known >= 0.8, known >= 0.7, known >= 0.5, known == 0]
-        return tuple(Cell(percent(float(each.mean()))) for each in reached)
-
-    rows = tuple((model, shares(scores.dice[:, index])) for index, model in enumerate(scores.models))
+    levels = [each["dice"] for each in next(iter(summary["models"].values()))["reached"]]
+    heads = (Cell("Model"), *(Cell(f"≥ {short(level)}") for level in levels), Cell("0"))
+    rows = tuple(
+        (model, (*(Cell(percent(each["share"])) for each in entry["reached"]), Cell(percent(entry["dice_is_0"]))))
+        for model, entry in summary["models"].items()
+    )
     return Table("Share of the images with a lesion by Dice", heads, rows)
 
 
-def seed_table(found: Mapping[str, Mapping[int, float]]) -> Table:
-    """Mean Dice by seed, and how far apart the seeds are."""
-    seeds = sorted({seed for of_model in found.values() for seed in of_model})
+def seed_table(summary: Summary) -> Table | None:
+    """Mean Dice by seed, and how far apart the seeds are; None where no model has several."""
+    found = {model: entry["seeds"] for model, entry in summary["models"].items() if "seeds" in entry}
+    if not found:
+        return None
+    seeds = sorted({seed for of_model in found.values() for seed in of_model["dice"]}, key=int)
     heads = (Cell("Model"), *(Cell(f"seed {seed}") for seed in seeds), Cell("Range"), Cell("Standard deviation"))
 
-    def row(of_model: Mapping[int, float]) -> tuple[Cell, ...]:
-        spread = seed_spread(of_model)
-        means = (Cell(number(of_model.get(seed))) for seed in seeds)
-        return (*means, Cell(number(spread.range)), Cell(number(spread.deviation)))
+    def row(of_model: Mapping[str, Any]) -> tuple[Cell, ...]:
+        means = (Cell(number(of_model["dice"].get(seed))) for seed in seeds)
+        return (*means, Cell(number(of_model["range"])), Cell(number(of_model["deviation"])))
 
     return Table("Mean lesion Dice by seed", heads, tuple((model, row(of)) for model, of in found.items()))
 
 
-def confidence_table(scores: Scores) -> Table:
+def confidence_table(summary: Summary) -> Table:
     """Mean Dice of the images that are kept when the least certain ones are set aside."""
-    shares = (1.0, 0.9, 0.8, 0.5)
-    heads = (Cell("Model"), *(Cell("all" if share == 1 else f"most certain {100 * share:.0f} %") for share in shares))
-
-    def row(index: int) -> tuple[Cell, ...]:
-        columns = scores.dice[:, index], scores.confidence[:, index]
-        return tuple(Cell(number(kept_dice(*columns, share))) for share in shares)
-
-    rows = tuple((model, row(index)) for index, model in enumerate(scores.models))
+    shares = [each["share"] for each in next(iter(summary["models"].values()))["kept"]]
+    heads = (Cell("Model"), *(Cell("all" if share == 1 else f"most certain {percent(share, 0)}") for share in shares))
+    rows = tuple(
+        (model, tuple(Cell(number(each["mean"])) for each in entry["kept"]))
+        for model, entry in summary["models"].items()
+    )
     return Table("Mean lesion Dice of the images that are kept", heads, rows)
 
 
-def calibration_table(calibration: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The expected calibration error of each model."""
-    rows = tuple((model, (Cell(number(found["ece"])),)) for model, found in calibration.items())
-    return Table("Expected calibration error", (Cell("Model"), Cell("Error", "0 is perfect")), rows)
+def calibration_table(summary: Summary) -> Table:
+    """The expected calibration error of each model, over all pixels and image by image."""
+    found = summary["calibration"]
+    by_image = all("per_image" in each for each in found.values())
+    heads = (Cell("Model"), Cell("Error", "0 is perfect"), *([Cell("Error of an image", "mean")] if by_image else []))
+
+    def row(each: Mapping[str, Any]) -> tuple[Cell, ...]:
+        return (
+            (estimate(each["ece_interval"]), estimate(each["per_image"])) if by_image else (Cell(number(each["ece"])),)
+        )
+
+    return Table("Expected calibration error", heads, tuple((model, row(each)) for model, each in found.items()))
 
 
-def image_table(scores: Scores, picked: Mapping[str, Sequence[str]]) -> Table:
+def image_table(summary: Summary) -> Table:
     """Dice of the picked lesion images, by name."""
-    row_of = {str(image): index for index, image in enumerate(scores.images)}
-    heads = (Cell("Image"), Cell("Rank"), Cell("Lesion", "share of the image"), *(Cell(m) for m in scores.models))
+    models: Sequence[str] = list(summary["models"])
+    heads = (Cell("Image"), Cell("Rank"), Cell("Lesion", "share of the image"), *(Cell(model) for model in models))
     rows = tuple(
         (
-            image,
+            each["image"],
             (
                 Cell(band),
-                Cell(percent(float(scores.share[row_of[image]]))),
-                *(Cell(number(float(dice))) for dice in scores.dice[row_of[image]]),
+                Cell(percent(each["lesion_share"])),
+                *(Cell(number(each["dice"][model])) for model in models),
             ),
         )
-        for band, images in picked.items()
-        for image in images
-        if image in row_of
+        for band, picked in summary["picked"].items()
+        for each in picked
+        if "dice" in each
     )
     return Table("Best, middle and worst images by mean Dice over the models", heads, rows)
