@@ -5,19 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HEAD = (
-    "| model | lesion Dice [95 %] | median | IoU | HD95, px | normals drawn on "
-    "| pixel accuracy | the study's accuracy |\n"
-    "|---|---|---|---|---|---|---|---|\n"
-)
+from sonoseg.reports.figures import figure, number
 
-
-def span(value: dict[str, Any], scale: float = 1, digits: int = 3) -> str:
-    """Mean and interval of a summary's entry."""
-    if value["mean"] is None:
-        return "–"
-    mean, low, high = (f"{value[name] * scale:.{digits}f}" for name in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+HEADS = (
+    "model", "lesion Dice [95 %]", "median", "IoU", "HD95, px", "its median", "where drawn", "normals drawn on",
+    "pixel accuracy", "the study's accuracy",
+)  # fmt: skip
 
 
 def row(name: str, part: dict[str, Any]) -> str:
@@ -25,13 +18,15 @@ def row(name: str, part: dict[str, Any]) -> str:
     lesion, pixels = part["lesion"], part["all"]
     cells = [
         name,
-        span(lesion["dice"]),
-        f"{lesion['dice_median']:.3f}",
-        span(lesion["iou"]),
-        span(lesion["hd95"], digits=1),
-        span(part["normal"]["drawn"], 100, 0) + " %",
-        f"{pixels['accuracy']['mean'] * 100:.1f} %",
-        f"{pixels['study_accuracy']['mean'] * 100:.1f} %",
+        figure(lesion["dice"]),
+        number(lesion["dice_median"]),
+        figure(lesion["iou"]),
+        figure(lesion["hd95"], 1),
+        number(lesion["hd95_median"], 1),
+        figure(lesion["hd95_drawn"], 1),
+        figure(part["normal"]["drawn"], 0, shares=True),
+        f"{number(100 * pixels['accuracy']['mean'], 1)} %",
+        f"{number(100 * pixels['study_accuracy']['mean'], 1)} %",
     ]
     return "| " + " | ".join(cells) + " |\n"
 
@@ -39,7 +34,8 @@ def row(name: str, part: dict[str, Any]) -> str:
 def table(summary: dict[str, Any]) -> str:
     """The table in Markdown."""
     models = [*summary["models"].items(), ("*nothing drawn*", summary["nothing"])]
-    return HEAD + "".join(row(name, part) for name, part in models)
+    head = "| " + " | ".join(HEADS) + " |\n" + "|---" * len(HEADS) + "|\n"
+    return head + "".join(row(name, part) for name, part in models)
 
 
 if __name__ == "__main__":

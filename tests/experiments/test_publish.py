@@ -9,7 +9,17 @@ from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.experiments.benchmark import Progress, benchmark
 from sonoseg.experiments.plan import of_models
-from sonoseg.experiments.publish import CONFIDENCES, LOSS, SHARES, Trial, _choose, _tried, publish, scores_by_rule
+from sonoseg.experiments.publish import (
+    CONFIDENCES,
+    LOSS,
+    SHARES,
+    Trial,
+    _choose,
+    _tried,
+    publish,
+    rescore,
+    scores_by_rule,
+)
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, train_run
 from sonoseg.prediction import modelfile
@@ -100,3 +110,24 @@ def test_the_rule_that_draws_on_the_fewest_normals_at_little_cost_is_chosen() ->
     dice[6, 6] = 0.801
     assert _tried(trials[:1])[0]["drawn"] is None
     assert _choose(trials[:1]) == {"smallest_lesion": SHARES[6], "least_confidence": CONFIDENCES[6]}
+
+
+def test_scores_are_told_anew_and_the_network_stays(trained: Path, tmp_path: Path) -> None:
+    data, made, tables = open_set("phantom:20"), tmp_path / "made.onnx", tmp_path / "tables"
+    publish(trained / "all", trained / "cv", data, made, tables)
+    first = modelfile.load(made)
+    (tmp_path / "labels").mkdir()
+    interval = {"mean": 0.8, "low": 0.7, "high": 0.9, "n": 9, "groups": 3}
+    noise = {"all": {"mean": interval}, "without_worst_group": {"mean": interval}}
+    (tmp_path / "labels" / "summary.json").write_text(json.dumps(noise), encoding="utf-8")
+    rescore(made, tables, data, tmp_path / "labels")
+    again = modelfile.load(made)
+    record = again.model.record
+    assert record["scores"]["label_noise"]["all"] == interval
+    assert {k: v for k, v in record["scores"].items() if k != "label_noise"} == first.model.record["scores"]
+    image, _ = data.samples[0].read()
+    np.testing.assert_array_equal(first.predict(image).probability, again.predict(image).probability)
+    assert "agrees at a mean Dice of 0.800 [0.700, 0.900]" in card.write(record, "00")
+    other = replace(data, name="other")
+    with pytest.raises(UserError, match="scored on another set"):
+        rescore(made, tables, other)

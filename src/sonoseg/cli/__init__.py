@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (
     predict.predict, predict.card, serve.serve, train.benchmark, train.train, train.evaluate, train.models,
-    publish.export, publish.publish,
+    train.report, publish.export, publish.publish, publish.rescore,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")

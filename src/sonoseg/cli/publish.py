@@ -1,4 +1,4 @@
-"""Commands that make model files: export, publish."""
+"""Commands that make model files: export, publish, rescore."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,13 +59,38 @@ def publish(
     need("export", "onnx", "onnxscript")
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.publish import publish as write
+
+    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, progress().evaluated)
+    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
+    _write_card(out, card)
+    typer.echo(f"card: {card}; tables: {results}")
+
+
+def rescore(
+    model: Annotated[Path, typer.Argument(help="A model file that `sonoseg publish` wrote.")],
+    data: Data,
+    labels: Annotated[
+        Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")
+    ] = None,
+    card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
+    results: Annotated[Path, typer.Option(help="The tables of its scores.")] = Path("results/default"),
+) -> None:
+    """Tell the scores of a model file anew, from the tables that it was published with; the network stays."""
+    need_training()
+    from sonoseg.data.sets.sources import open_set
+    from sonoseg.experiments.publish import rescore as write
+
+    write(model, results, open_set(data), labels)
+    _write_card(model, card)
+    typer.echo(f"model: {model}; card: {card}")
+
+
+def _write_card(model: Path, card: Path) -> None:
+    """Write the card of a model file; pin the file where it is one that comes with the package."""
     from sonoseg.files import checksum, write_text
     from sonoseg.prediction.modelfile import WEIGHTS, pin, read_record
     from sonoseg.reports.card import write as card_of
 
-    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, progress().evaluated)
-    if out.resolve().parent == WEIGHTS.resolve():
-        pin(out)
-    write_text(card, card_of(read_record(out), checksum(out)))
-    typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
-    typer.echo(f"card: {card}; tables: {results}")
+    if model.resolve().parent == WEIGHTS.resolve():
+        pin(model)
+    write_text(card, card_of(read_record(model), checksum(model)))

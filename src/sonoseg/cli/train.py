@@ -157,6 +157,17 @@ def models(
     Console().print(table)
 
 
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="What a benchmark or an evaluation wrote.")],
+) -> None:
+    """Make summary.json and the page again from the tables that stand, such as those of an earlier version."""
+    need_training()
+    from sonoseg.experiments.rebuilding import rebuild
+
+    for folder in folders:
+        _table(rebuild(folder))
+
+
 def _table(summary: dict[str, Any]) -> None:
     """The short table on stdout; the page and summary.json say everything."""
     from rich.console import Console

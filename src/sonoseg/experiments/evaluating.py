@@ -33,10 +33,10 @@ def evaluate(
 ) -> Judged:
     """Judge a run or a model on the fold that it held out, or on all of another set, and write the tables.
 
-    run: a run's folder, or a benchmark's for another set; or a model as ``modelfile.load`` takes it. data: the set, or how
-    ``open_set`` names it; the run's own if left out. home: the table of
-    the figures at home or its folder; the run's own, if there is one. out: the run's own folder, RUN/on-SET or
-    MODEL-on-SET if left out. Errors: ``UserError`` as ``judging.judge_all`` and ``transfer.home_cases``.
+    run: a run's folder, or a benchmark's for another set; or a model as ``modelfile.load`` takes it. data: the set, or
+    how ``open_set`` names it; the run's own if left out. home: the table of the figures at home or its folder; the
+    run's own, if there is one. out: the run's own folder, RUN/on-SET or MODEL-on-SET if left out.
+    Errors: ``UserError`` as ``judging.judge_all`` and ``transfer.home_cases``.
     """
     where = Path(run)
     runs = runs_in(where) if where.is_dir() and str(run) not in shipped() else []  # ./default is a folder

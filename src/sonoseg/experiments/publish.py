@@ -13,15 +13,17 @@ from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.evaluation import judging
-from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import Candidate, Evaluation
-from sonoseg.evaluation.summary import lesion_dice, sum_up, write_tables
+from sonoseg.evaluation.summary import CASES, SUMMARY, lesion_dice, sum_up, write_tables
 from sonoseg.experiments import labels
 from sonoseg.experiments.plan import CELLS
-from sonoseg.files import write_csv
+from sonoseg.files import write_bytes, write_csv
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.export import export
+from sonoseg.learning.networks.encoders import with_origin
 from sonoseg.learning.run import of_run
+from sonoseg.prediction import modelfile, onnxfile
 from sonoseg.prediction.lesions import components, confidences
 
 SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
@@ -212,6 +214,26 @@ def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) 
         "dice_by_class": {label: lesion_dice(case for case in cases if case.label == label) for label in classes},
         **_marks(cases),
     }
+
+
+def rescore(model: Path, results: Path, data: DataSet, noise: Path | None = None) -> None:
+    """Tell the scores in a model file's record anew, from the tables that ``publish`` left; the network stays.
+
+    Arguments as of ``publish``. Errors: ``UserError`` as ``modelfile.read_record`` and ``read_cases``, and where the
+    tables are of other figures than the record.
+    """
+    record = modelfile.read_record(model)
+    cases, stands = read_cases(results / CASES), record["scores"]
+    summary = json.loads((results / SUMMARY).read_text(encoding="utf-8"))
+    found = scores_of(cases, summary, data)
+    for name in ("set", "folds_sha256"):
+        if found[name] != stands[name]:
+            raise UserError(f"{model} was scored on another {name} than that of {data.spec}", hint="give its own set")
+    if abs(found["lesion"]["dice"]["mean"] - stands["lesion"]["dice"]["mean"]) > 1e-5:
+        raise UserError(f"{results} holds the figures of another model than {model}", hint="give its own tables")
+    record["scores"] = found | {"specks": stands["specks"]} | _noise(noise)
+    record["encoder_weights"] = with_origin(record["encoder_weights"])
+    write_bytes(model, onnxfile.seal(model.read_bytes(), record))
 
 
 def _marks(cases: Sequence[Case]) -> dict[str, Any]:

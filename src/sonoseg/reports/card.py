@@ -158,7 +158,7 @@ def _trained_before(trained: Mapping[str, Any], settings: Mapping[str, Any]) -> 
     """The sets that only the network before it can have brought: those beside its own and what ``also`` names."""
     own = {name.strip() for name in settings.get("also", "").split(",")}
     earlier = [each["set"] for each in trained.get("also", []) if each["set"] not in own]
-    return f" trained on {' and '.join(earlier)}" if earlier else ""
+    return f" trained on {' and '.join(earlier)}," if earlier else ""
 
 
 def _recipe(settings: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sonoseg.errors import UserError
 from sonoseg.learning.networks.blocks import DoubleConvolution
-from sonoseg.learning.networks.encoders import PlainEncoder, TimmEncoder
+from sonoseg.learning.networks.encoders import PlainEncoder, TimmEncoder, with_origin
 
 NAME = "test_convnext"
 
@@ -116,3 +116,11 @@ def test_what_is_no_encoder_for_a_unet_is_refused(name: str, reason: str) -> Non
     with torch.device("meta"), pytest.raises(UserError, match=reason) as error:
         TimmEncoder(name)
     assert error.value.hint.startswith("--encoder mobilenetv2_1")
+
+
+def test_weights_that_do_not_say_where_they_come_from_are_known_by_their_checksum() -> None:
+    told = with_origin({"file": "x.safetensors", "sha256": "389cdaca1376fc6c"})
+    assert told["licence"] == "Apache-2.0"
+    assert "126 images of BUS-BRA" in told["origin"]
+    assert with_origin({"file": "x", "sha256": "0"}) == {"file": "x", "sha256": "0"}
+    assert with_origin({}) == {}

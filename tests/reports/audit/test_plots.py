@@ -31,7 +31,7 @@ def test_only_two_outlines_that_could_be_compared_count() -> None:
         Comparison("b", "c", None, False),
     )
     found = plots.agreement(audit(compared))
-    assert plots.noise(audit(compared)).mean == plots.median(audit(compared)) == pytest.approx(0.7)
+    assert plots.noise(audit(compared))["mean"] == plots.median(audit(compared)) == pytest.approx(0.7)
     assert found["table"].rows[0][0] == "2"
     assert found["note"].startswith("4 pairs lie in one group. Left out: 1 where one mask")
     assert not found["enough"]

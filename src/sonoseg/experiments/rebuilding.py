@@ -1,0 +1,48 @@
+"""Summary and page made again from the tables that stand: what a later version tells of figures measured earlier."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sonoseg.errors import UserError
+from sonoseg.evaluation import calibration
+from sonoseg.evaluation.cases import Case, read_cases
+from sonoseg.evaluation.summary import CALIBRATION, CASES, SUMMARY, sum_up
+from sonoseg.experiments.benchmark import REPORT
+from sonoseg.experiments.plan import CELLS
+from sonoseg.files import write_json
+from sonoseg.learning.run import HISTORY
+from sonoseg.reports.benchmark import page
+
+
+def rebuild(folder: Path) -> dict[str, Any]:
+    """Write ``summary.json`` anew from ``cases.csv`` and ``calibration.csv``, and the page where there was one.
+
+    What follows from neither stays as it was told: data, settings, versions, machine and command of the measurement,
+    cost of the models, figures at home. The page has no pictures. Gives the summary.
+    Errors: ``UserError`` for a folder that has no summary, and those of ``read_cases``.
+    """
+    if not (folder / SUMMARY).is_file():
+        raise UserError(f"{folder} has no {SUMMARY}", hint="give a folder that a benchmark or an evaluation wrote")
+    stands = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    cases = read_cases(folder / CASES)
+    counts = calibration.read(folder / CALIBRATION) if (folder / CALIBRATION).is_file() else []
+    made = sum_up(cases, counts)
+    for model, entry in stands["models"].items():
+        made["models"][model] |= {name: value for name, value in entry.items() if name not in made["models"][model]}
+    summary = made | {name: value for name, value in stands.items() if name not in made}
+    write_json(folder / SUMMARY, summary)
+    if (folder / REPORT).is_file():
+        page.write(folder / REPORT, summary, cases, _histories(folder, cases))
+    return summary
+
+
+def _histories(folder: Path, cases: list[Case]) -> dict[str, list[dict[str, float]]]:
+    """The history of each cell that has one, by the cell's name."""
+    found = {}
+    for model, fold, seed in dict.fromkeys((case.model, case.fold, case.seed) for case in cases):
+        name = f"{model} fold {fold} seed {seed}"
+        history = folder / CELLS / name.replace(" ", "-") / HISTORY
+        if history.is_file():
+            found[name] = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+    return found
