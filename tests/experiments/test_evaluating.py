@@ -1,12 +1,15 @@
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.experiments.evaluating import evaluate
+from sonoseg.images.pictures import Image
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, train_run
 
@@ -24,23 +27,35 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def turned() -> DataSet:
+    """Another set: 25 phantoms, each on its head."""
+    whole = open_set("phantom:25")
+
+    def read(sample: Sample) -> Pair:
+        image, mask = sample.read()
+        return Image(image.pixels[::-1].copy(), image.spacing), mask[::-1].copy()
+
+    samples = tuple(replace(sample, read=partial(read, sample)) for sample in whole.samples)
+    return replace(whole, name="other", samples=samples)
+
+
 def test_a_run_is_judged_at_home_on_its_own_set_and_then_abroad_with_the_drop(runs: Path) -> None:
     run = runs / "cells" / "fold-0"
     home = evaluate(run)
     assert home.folder == run
     assert home.summary["tested"]["images"] == len(open_set("phantom:20").folds.test(0))
     assert "external" not in home.summary
-    other = replace(open_set("phantom:15"), name="other")
+    other = turned()
     away = evaluate(run, other)
     assert away.folder == run / "on-other"
-    assert away.summary["tested"]["images"] == 15
+    assert away.summary["tested"]["images"] == 25
     assert away.summary["external"]["trained_on"] == "phantom"
     assert away.summary["external"]["models"]["unet"]["drop"]["mean"] is not None
     assert json.loads((away.folder / "summary.json").read_text()) == json.loads(json.dumps(away.summary))
 
 
 def test_runs_of_a_benchmark_are_judged_together_abroad_and_not_at_home(runs: Path, tmp_path: Path) -> None:
-    other = replace(open_set("phantom:15"), name="other")
+    other = turned()
     away = evaluate(runs, other, out=tmp_path / "away")
     assert away.summary["models"]["unet"]["folds"] == [0]
     assert away.summary["external"]["models"] == {}
