@@ -16,7 +16,7 @@ TOKEN = "0123456789abcdef"
 
 def test_a_browser_is_told_to_load_nothing_from_elsewhere(tmp_path: Path) -> None:
     with client(tmp_path) as opened:
-        for path in ("/", "/static/page.css", "/api/cases", "/nowhere", "/api/cases/1/thumbnail"):
+        for path in ("/", "/static/style.css", "/api/cases", "/nowhere", "/api/cases/1/thumbnail"):
             headers = opened.get(path).headers
             assert headers["content-security-policy"] == HEADERS["Content-Security-Policy"], path
             assert headers["x-content-type-options"] == "nosniff"

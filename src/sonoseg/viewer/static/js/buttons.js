@@ -1,0 +1,42 @@
+// Buttons that are drawn: tools, of which one is in hand, and actions.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Tools as radio buttons: arrow keys go from one to the next. */
+export function radios(root, tools, take) {
+  root.append(
+    ...tools.map(({ id, key, title, icon }, n) => {
+      const made = button(`tool-${id}`, key, title, icon, () => take(id));
+      made.setAttribute("role", "radio");
+      made.append(Object.assign(document.createElement("span"), { className: "word", textContent: title }));
+      made.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (!by) return;
+        event.preventDefault();
+        const next = tools[(n + by + tools.length) % tools.length].id;
+        take(next);
+        document.getElementById(`tool-${next}`).focus();
+      });
+      return made;
+    }),
+  );
+}
+
+export function button(id, key, title, icon, act) {
+  const made = Object.assign(document.createElement("button"), { type: "button", id, title: `${title} (${key})` });
+  made.setAttribute("aria-label", title);
+  made.setAttribute("aria-keyshortcuts", key);
+  made.append(drawn(icon));
+  made.addEventListener("click", act);
+  return made;
+}
+
+function drawn(path) {
+  const drawing = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "path");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  const style = { d: path, fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round", "stroke-linecap": "round" };
+  for (const [name, value] of Object.entries(style)) line.setAttribute(name, value);
+  drawing.append(line);
+  return drawing;
+}

@@ -1,0 +1,58 @@
+// What was found, in numbers, on the right.
+
+const ROWS = [
+  ["Area", (l) => `${l.area.toFixed(l.unit === "mm" ? 1 : 0)} ${l.unit}²`],
+  ["Depth × width", (l) => `${l.depth.toFixed(1)} × ${l.width.toFixed(1)} ${l.unit}`],
+  ["Depth / width", (l) => `${l.depth_to_width.toFixed(2)}, ${l.bi_rads_orientation}`],
+  ["Circularity", (l) => l.circularity.toFixed(2)],
+  ["Confidence", (l) => l.confidence.toFixed(2)],
+];
+
+/** One sentence for the head, one for what follows. */
+export function sentences(lesions, confidence, spacing) {
+  if (!lesions.length) return ["No lesion found", `Confidence ${confidence.toFixed(2)}.`];
+  const head = lesions.length === 1 ? "1 lesion" : `${lesions.length} lesions`;
+  const told = `Confidence of the outline ${confidence.toFixed(2)}.`;
+  return [head, spacing ? told : `${told} In pixels: the pixel size is not known.`];
+}
+
+/** Fill the list; choose, remove: called with a lesion. */
+export function list(root, lesions, chosen, choose, remove) {
+  if (root.children.length !== lesions.length) root.replaceChildren(...lesions.map((_, n) => card(n, choose, remove)));
+  lesions.forEach((lesion, n) => {
+    const item = root.children[n];
+    item.lesion = lesion;
+    item.classList.toggle("chosen", lesion.number === chosen);
+    item.querySelector(".pick").setAttribute("aria-pressed", lesion.number === chosen);
+    item.querySelector(".size-of").textContent = `${lesion.longest_diameter.toFixed(1)} × ${lesion.perpendicular_diameter.toFixed(1)} ${lesion.unit}`;
+    item.querySelectorAll("dd").forEach((cell, row) => (cell.textContent = ROWS[row][1](lesion)));
+  });
+}
+
+function card(n, choose, remove) {
+  const item = document.createElement("li"), head = document.createElement("h3"), table = document.createElement("dl");
+  item.className = "lesion";
+  const pick = button(`${n + 1}`, `Choose lesion ${n + 1}`, () => choose(item.lesion));
+  pick.className = "pick";
+  const size = document.createElement("span");
+  size.className = "size-of";
+  const away = button("✕", `Delete lesion ${n + 1}`, () => remove(item.lesion));
+  away.className = "away";
+  head.append(pick, size, away);
+  for (const [title] of ROWS) {
+    const term = document.createElement("dt");
+    term.textContent = title;
+    table.append(term, document.createElement("dd"));
+  }
+  item.append(head, table);
+  return item;
+}
+
+function button(text, label, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", act);
+  return made;
+}

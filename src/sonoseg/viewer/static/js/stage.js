@@ -1,0 +1,232 @@
+// Which case and frame is on the stage, and what is said about it on the right.
+import { desk, giveUp, remove, saver } from "./desk.js";
+import * as findings from "./findings.js";
+import { List } from "./list.js";
+import { $, reader, remember, saving, say, trouble } from "./said.js";
+import * as server from "./server.js";
+import { Work } from "./work.js";
+
+const KEPT = 30; // frames that are held with their undo
+
+const works = new Map(), cases = new Map();
+let model = null, opening = null, since = null;
+
+export const list = new List($("cases"), $("filter"), $("count"), (id) => openCase(id));
+
+saver.told = (state, error) => saving(state, error, () => saver.send());
+saver.saved = (place) => refresh(place.case);
+desk.shown = show;
+
+/** Ask another model from now on. */
+export function use(chosen) {
+  model = chosen;
+  if (desk.work) toFrame(0);
+}
+
+/** Files came at this moment; the first outline is timed from it. */
+export function came(at) {
+  since ??= at;
+}
+
+export async function openCase(id) {
+  if (!id || !model) return;
+  list.mark(id);
+  remember("case", id);
+  try {
+    if (!cases.has(id)) cases.set(id, await server.details(id));
+    if (list.current === id) await openFrame(cases.get(id), cases.get(id).frames[0].number);
+  } catch (error) {
+    trouble(error);
+  }
+}
+
+async function openFrame(details, number) {
+  giveUp();
+  const mine = (opening = Symbol());
+  const key = `${details.id}/${number}/${model.name}`;
+  if (works.has(key)) return arrive(works.get(key));
+  const late = setTimeout(() => opening === mine && ($("busy").hidden = false), 150);
+  try {
+    const work = await Work.load(details, number, model, (seen) => opening === mine && stage(seen));
+    works.set(key, work);
+    if (works.size > KEPT) works.delete(works.keys().next().value);
+    if (opening === mine) arrive(work);
+    refresh(details.id);
+  } finally {
+    clearTimeout(late);
+    if (opening === mine) $("busy").hidden = true;
+  }
+}
+
+/** Show the picture, before its outline is known. */
+function stage(work) {
+  desk.work = work;
+  desk.view.probability = null;
+  desk.view.measured([]);
+  desk.view.show(work.image);
+  for (const part of ["judge", "looks"]) $(part).hidden = false;
+  $("welcome").hidden = true;
+  $("export").disabled = false;
+  showFrames(work);
+}
+
+function arrive(work) {
+  stage(work);
+  desk.view.probable(work.probability);
+  $("threshold").value = work.threshold;
+  show();
+  showReview();
+  if (since !== null) {
+    const start = since;
+    since = null;
+    requestAnimationFrame(() => performance.measure("first outline", { start, end: performance.now() }));
+  }
+}
+
+/** Say what is measured. */
+function show() {
+  const { work, view } = desk;
+  if (!work?.mask) return;
+  view.chosen = work.chosen;
+  view.measured(work.lesions);
+  const [head, told] = findings.sentences(work.lesions, work.confidence, work.spacing);
+  $("headline").textContent = head;
+  $("headline").className = work.lesions.length ? "" : "none";
+  say(told);
+  findings.list($("lesions"), work.lesions, work.chosen, (lesion) => desk.choose(lesion.number), remove);
+  $("caution").hidden = $("delete").disabled = !work.lesions.length;
+  $("delete").disabled = !work.lesions.length;
+  $("undo").disabled = !work.history.done.length;
+  $("redo").disabled = !work.history.undone.length;
+  $("threshold-out").textContent = work.threshold.toFixed(2);
+  showSpacing(work);
+  if (work.told !== work.details.corrections.length) showHistory(work);
+}
+
+// Review
+
+const judgements = ({ details, place }) => details.decisions.filter((each) => each.number === place.frame);
+
+export function showReview() {
+  const last = judgements(desk.work).pop();
+  $("accept").setAttribute("aria-pressed", last?.decision === "accepted");
+  $("reject").setAttribute("aria-pressed", last?.decision === "rejected");
+  if (document.activeElement !== $("comment")) $("comment").value = last?.comment || "";
+  showHistory(desk.work);
+}
+
+function showHistory(work) {
+  work.told = work.details.corrections.length;
+  const strokes = work.details.corrections.filter((each) => each.number === work.place.frame);
+  const rows = [
+    ...strokes.map((each) => [each.at, each.reader, each.action]),
+    ...judgements(work).map((each) => [each.at, each.reader, each.comment ? `${each.decision}: ${each.comment}` : each.decision]),
+  ].sort((a, b) => (a[0] < b[0] ? 1 : -1));
+  $("history").hidden = !rows.length;
+  const lines = rows.slice(0, 200).map(([at, who, what]) => `${new Date(at).toLocaleString()}  ${who}: ${what}`);
+  $("history").querySelector("ol").replaceChildren(...lines.map((textContent) => Object.assign(document.createElement("li"), { textContent })));
+}
+
+async function decide(decision) {
+  const { work } = desk, comment = $("comment").value;
+  if (!work) return;
+  try {
+    work.details.decisions.push(await server.decide(work.place, { reader: reader(), decision, comment }));
+    if (desk.work === work) showReview();
+    refresh(work.place.case);
+  } catch (error) {
+    trouble(error);
+  }
+}
+
+const verdict = () => judgements(desk.work).pop()?.decision || "open";
+
+/** Accept or reject; the same again takes it back. */
+export const judge = (decision) => desk.work && decide(verdict() === decision ? "open" : decision);
+
+export const comment = () => desk.work && decide(verdict());
+
+export async function acceptAndGoOn() {
+  if (!desk.work) return;
+  await decide("accepted");
+  const { details, place } = desk.work;
+  if (details.frames.some((each) => each.number === place.frame + 1)) return toFrame(1);
+  openCase(list.neighbour(1, true));
+}
+
+// Pixel size and frames
+
+function showSpacing({ spacing, details }) {
+  const [row, column] = (spacing || []).map((size) => `${size.toPrecision(3)} mm`);
+  const sizes = row === column ? row : `${row} down, ${column} across`;
+  $("spacing").textContent = spacing ? `${sizes}, ${details.spacing ? "as measured" : "as the file says"}` : "Not known: sizes are in pixels.";
+  $("forget-spacing").hidden = !details.spacing;
+}
+
+/** Keep the size of a pixel, (row, column) in mm; null takes the file's again. */
+export async function setSpacing(spacing) {
+  const { work } = desk;
+  try {
+    await server.setSpacing(work.place.case, spacing);
+    work.details.spacing = spacing;
+    for (const each of works.values()) if (each.details === work.details) each.measure();
+    show();
+  } catch (error) {
+    trouble(error);
+  }
+}
+
+function showFrames({ details, place, frame }) {
+  $("frames").hidden = details.frames.length < 2;
+  $("frame").max = details.frames.length;
+  $("frame").value = place.frame;
+  const at = frame.seconds === null ? "" : `, ${frame.seconds.toFixed(2)} s`;
+  $("frame-out").textContent = `${place.frame} of ${details.frames.length}${at}`;
+}
+
+/** Go so many frames on; nowhere where there is none. */
+export function toFrame(by) {
+  const { work } = desk, number = work && work.place.frame + by;
+  if (work?.details.frames.some((each) => each.number === number)) openFrame(work.details, number).catch(trouble);
+}
+
+// The list
+
+/** Take the state of a case from the service. */
+export async function refresh(id) {
+  try {
+    const [info] = await (await server.ask("GET", `/api/cases?after=${id - 1}&limit=1`)).json();
+    if (info?.id === id) list.put(info);
+    if (list.current === id) list.mark(id);
+  } catch {
+    // the list shows what it last knew
+  }
+}
+
+export async function forget() {
+  const { work } = desk;
+  if (!work || !confirm(`Remove ${work.details.name} and all that was done to it?`)) return;
+  const { case: id } = work.place;
+  try {
+    await server.forget(id);
+  } catch (error) {
+    return trouble(error);
+  }
+  const next = list.neighbour(1) || list.neighbour(-1);
+  list.drop(id);
+  cases.delete(id);
+  for (const key of [...works.keys()]) if (key.startsWith(`${id}/`)) works.delete(key);
+  if (next) openCase(next);
+  else clear();
+}
+
+function clear() {
+  desk.work = null;
+  desk.view.show(null);
+  for (const part of ["judge", "looks", "frames", "caution"]) $(part).hidden = true;
+  $("lesions").replaceChildren();
+  $("headline").textContent = "Findings";
+  say("");
+  $("welcome").hidden = false;
+  $("export").disabled = true;
+}

@@ -1,0 +1,59 @@
+// One frame under review: its picture, what was predicted, the mask as it stands, and what was done to it.
+import * as server from "./server.js";
+import * as masks from "./masks.js";
+import { confidence, cut, measure, totals } from "./measures.js";
+import { History } from "./history.js";
+import { predict } from "./network.js";
+
+export class Work {
+  /** details: of the case. model: as /api/models tells it. shown: called when the picture is there, before the outline. */
+  static async load(details, number, model, shown) {
+    const frame = details.frames.find((each) => each.number === number);
+    const place = { case: details.id, frame: number };
+    const work = Object.assign(new Work(), {
+      place, details, frame, model, chosen: 1, stamp: 0, lesions: [], history: new History(), threshold: model.threshold,
+      key: `${details.id}/${number}/${model.name}`,
+    });
+    const seen = server.picture(place).then(grey).then((image) => {
+      work.image = image;
+      shown(work);
+    });
+    const { width, height } = frame;
+    const corrected = details.corrections.some((each) => each.number === number);
+    [work.probability] = await Promise.all([predict({ ...place, width, height, model: model.name }), seen]);
+    work.mask = corrected ? masks.decode((await server.mask(place)).mask) : work.cut();
+    work.measure();
+    return work;
+  }
+
+  get spacing() {
+    return this.details.spacing || this.frame.spacing;
+  }
+
+  /** The mask of the probability map at the threshold; no network is asked. */
+  cut() {
+    return cut(this.probability, this.frame.width, this.frame.height, this.threshold, this.model);
+  }
+
+  measure() {
+    this.lesions = measure(this.mask, this.probability, this.spacing);
+    if (!this.lesions.some((each) => each.number === this.chosen)) this.chosen = 1;
+  }
+
+  get confidence() {
+    this.totals ??= totals(this.probability);
+    return confidence(this.totals, this.lesions);
+  }
+}
+
+/** {width, height, grey} of a PNG. */
+async function grey(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(bitmap, 0, 0);
+  const { data } = pen.getImageData(0, 0, bitmap.width, bitmap.height);
+  const values = new Uint8Array(bitmap.width * bitmap.height);
+  for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
+  return { width: bitmap.width, height: bitmap.height, grey: values };
+}

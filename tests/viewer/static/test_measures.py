@@ -1,0 +1,83 @@
+"""The page measures as the library does: the same masks, the same numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving import served
+from sonoseg.images import masks
+from sonoseg.prediction.lesions import measure, remove_specks
+from sonoseg.prediction.predictor import confidence
+from sonoseg.viewer.coding import STEPS
+
+MEASURES = (
+    "area", "longest_diameter", "perpendicular_diameter", "depth", "width", "depth_to_width", "orientation",
+    "circularity", "solidity", "confidence", "pixels",
+)  # fmt: skip
+
+ASK = """async (text) => {
+    const { confidence, cut, measure, totals } = await import("/static/js/measures.js");
+    const masks = await import("/static/js/masks.js");
+    return JSON.stringify(JSON.parse(text).map(({ width, height, steps, threshold, rules, spacing }) => {
+        const probability = Uint16Array.from(steps), mask = cut(probability, width, height, threshold, rules);
+        const lesions = measure(mask, probability, spacing), runs = masks.encode(mask);
+        const again = masks.decode(runs).data.every((value, n) => value === mask.data[n]);
+        return { lesions, runs, again, confidence: confidence(totals(probability), lesions) };
+    }));
+}"""
+
+
+def example(seed: int) -> dict[str, Any]:
+    """A probability map of blobs, speckle, holes, lines or nothing, with rules and spacing."""
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in rng.integers(16, 70, 2))
+    rows, columns = np.mgrid[:height, :width]
+    field = rng.random((height, width)) * (0.9 if seed % 5 == 0 else 0.2)
+    for _ in range(rng.integers(0, 5)):
+        row, column, tall, wide = rng.random(4) * (height, width, height / 3, width / 3) + (0, 0, 1, 1)
+        inside = ((rows - row) / tall) ** 2 + ((columns - column) / wide) ** 2
+        field = np.where((inside < 1) & ~((inside < 0.2) & bool(rng.integers(2))), rng.uniform(0.4, 0.99), field)
+    return {
+        "width": width, "height": height, "steps": np.floor(field * STEPS).astype(int).ravel().tolist(),
+        "threshold": round(float(rng.uniform(0.2, 0.8)), 2),
+        "rules": {"smallest_lesion": float(rng.choice([0, 0.01])), "least_confidence": float(rng.choice([0, 0.6]))},
+        "spacing": None if seed % 3 else [round(float(s), 3) for s in rng.uniform(0.05, 0.3, 2)],
+    }  # fmt: skip
+
+
+def expected(case: dict[str, Any]) -> tuple[Any, ...]:
+    shape = case["height"], case["width"]
+    probability = (np.array(case["steps"]).reshape(shape) / STEPS).astype(np.float32)
+    drawn = np.array(case["steps"]).reshape(shape) >= round(case["threshold"] * STEPS)
+    rules = case["rules"]
+    mask = remove_specks(drawn, probability, rules["smallest_lesion"] * drawn.size, rules["least_confidence"])
+    spacing = tuple(case["spacing"]) if case["spacing"] else None
+    return mask, measure(mask, probability, spacing), confidence(probability, mask)
+
+
+def test_the_page_measures_as_the_library_does(browser: Any, tmp_path: Path) -> None:
+    cases = [example(seed) for seed in range(150)]
+    with served(tmp_path) as url:
+        page = browser.new_page()
+        page.goto(url)
+        told = json.loads(page.evaluate(ASK, json.dumps(cases)))
+        page.close()
+    compared = 0
+    for number, (case, found) in enumerate(zip(cases, told, strict=True)):
+        mask, lesions, sure = expected(case)
+        assert found["runs"] == masks.encode(mask), number
+        assert found["again"]
+        assert found["confidence"] == pytest.approx(sure, abs=1e-5)
+        assert len(found["lesions"]) == len(lesions)
+        for theirs, ours in zip(found["lesions"], lesions, strict=True):
+            compared += 1
+            for name in MEASURES:
+                assert theirs[name] == pytest.approx(getattr(ours, name), rel=1e-6, abs=1e-6), (number, name)
+            assert theirs["bi_rads_orientation"] == ours.bi_rads_orientation
+            assert [len(line) for line in theirs["outlines"]] == [len(line) for line in ours.outlines]
+            for theirs_line, ours_line in zip(theirs["outlines"], ours.outlines, strict=True):
+                assert np.array_equal(theirs_line, ours_line)
+    assert compared > 300

@@ -1,0 +1,393 @@
+"""The page in a real browser: what a reader does, by mouse, by keys alone, and on a tablet."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving import png, served
+from sonoseg.images import masks
+from sonoseg.viewer.store import Store
+
+DROP = """([name, content]) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name));
+    const how = { dataTransfer: transfer, bubbles: true, cancelable: true };
+    for (const kind of ["dragover", "drop"]) document.getElementById("drop").dispatchEvent(new DragEvent(kind, how));
+}"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    with served(tmp_path) as url:
+        yield url
+
+
+class Reader:
+    """A person at the page."""
+
+    def __init__(self, browser: Any, url: str, **looks: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **looks})
+        self.page = self.context.new_page()
+        self.strange: list[str] = []
+        self.page.on("pageerror", lambda error: self.strange.append(str(error)))
+        self.page.on("request", lambda request: self.asked(request.url, url))
+        self.open(url)
+
+    def asked(self, address: str, url: str) -> None:
+        if not address.startswith((url, "blob:", "data:")):
+            self.strange.append(address)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-ready=yes]")
+
+    def drop(self, content: bytes, name: str = "scan.png") -> None:
+        import base64
+
+        self.page.evaluate(DROP, [name, base64.b64encode(content).decode()])
+        self.page.wait_for_selector("#cases button[aria-current]")
+        self.settled()
+
+    def until(self, holds: str) -> None:
+        """Wait for an expression; the page's own policy forbids Playwright's way of it."""
+        for _ in range(500):
+            if self.page.evaluate(holds):
+                return
+            self.page.wait_for_timeout(20)
+        pytest.fail(f"never held: {holds}")
+
+    def settled(self) -> None:
+        self.until("!document.querySelector('#headline').textContent.includes('Findings')")
+        self.until("!document.querySelector('#saving').textContent.includes('Saving')")
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).inner_text())
+
+    def spot(self, x: float, y: float) -> tuple[float, float]:
+        """Where a place of the image lies on the page."""
+        found = self.page.evaluate(
+            """async ([x, y]) => {
+                const { desk } = await import("/static/js/desk.js"), box = desk.view.canvas.getBoundingClientRect();
+                const place = desk.view.onCanvas({ x, y });
+                return [box.left + place.x, box.top + place.y];
+            }""",
+            [x, y],
+        )
+        return found[0], found[1]
+
+    def stroke(self, *places: tuple[float, float], lift: bool = True, button: str = "left") -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.spot(*places[0]))
+        mouse.down(button=button)
+        for place in places[1:]:
+            mouse.move(*self.spot(*place), steps=4)
+        if lift:
+            mouse.up(button=button)
+        self.settled()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settled()
+
+    def area(self) -> int:
+        """Of all lesions, in pixels, as the page has it."""
+        return int(
+            self.page.evaluate(
+                "import('/static/js/desk.js').then(({ desk }) => desk.work.mask.data.reduce((a, b) => a + b, 0))"
+            )
+        )
+
+    def export(self, name: str) -> bytes:
+        with self.page.expect_download() as waiting:
+            self.page.click("#download")
+        assert waiting.value.suggested_filename.endswith(name)
+        return Path(waiting.value.path()).read_bytes()
+
+    def done(self) -> None:
+        self.context.close()
+        assert not self.strange
+
+
+def stored(folder: Path) -> np.ndarray:
+    store = Store(folder / "reviews.sqlite3", writable=False)
+    last = store.correction(1, 1)
+    store.close()
+    assert last is not None
+    return masks.decode(last.mask, (120, 160))
+
+
+def test_drop_correct_undo_export_reload(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    assert "Drop scans here" in reader.text("#welcome")
+    reader.drop(png())
+    assert reader.text("#headline") == "1 lesion"
+    assert reader.text(".lesion .size-of") == "79.1 × 39.0 px"
+    assert "outlined" in reader.text("#cases li")
+    first = reader.area()
+
+    reader.page.fill("#reader", "Dr Bell")
+    reader.page.locator("#reader").blur()
+    reader.press("b")
+    reader.stroke((20, 20), (20, 100))
+    drawn = reader.area()
+    assert drawn > first + 500
+    assert reader.text("#headline") == "2 lesions"
+    assert int(stored(tmp_path).sum()) == drawn  # on the disk when the page says so
+    assert "corrected" in reader.text("#cases li")
+
+    reader.press("e")
+    reader.stroke((20, 20), (20, 60))
+    assert first < reader.area() < drawn
+    reader.press("z")
+    assert reader.area() == drawn
+    reader.press("Control+z")
+    assert reader.area() == first
+    reader.press("Shift+Z")
+    assert reader.area() == drawn
+
+    reader.press("b")
+    reader.stroke((140, 10), (140, 100), lift=False)
+    assert reader.area() > drawn
+    reader.press("z")  # in the middle of a stroke
+    assert reader.area() == drawn
+    reader.page.mouse.up()
+    assert reader.area() == drawn
+
+    reader.press("a")
+    reader.page.wait_for_selector("#accept[aria-pressed=true]")
+    reader.page.click("#export")
+    files = zipfile.ZipFile(io.BytesIO(reader.export(".zip")))
+    described = json.loads(files.read("0001-scan.json"))
+    assert len(described["lesions"]) == 2
+    assert described["review"]["corrected"]["reader"] == "Dr Bell"
+    assert described["review"]["decision"]["decision"] == "accepted"
+
+    reader.open(site)
+    reader.settled()
+    assert reader.area() == drawn
+    assert reader.page.get_attribute("#accept", "aria-pressed") == "true"
+    assert reader.page.input_value("#reader") == "Dr Bell"
+    reader.done()
+
+
+def test_the_threshold_moves_without_asking_the_network(browser: Any, site: str) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png())
+    before, asked = reader.area(), list[str]()
+    reader.page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    slider = """(value) => {
+        const threshold = document.getElementById("threshold");
+        threshold.value = value;
+        threshold.dispatchEvent(new Event("input"));
+    }"""
+    areas = []
+    for value in (0.05, 0.5, 0.95):
+        reader.page.evaluate(slider, value)
+        reader.page.wait_for_timeout(60)
+        areas.append(reader.area())
+    assert areas[0] > areas[1] == before > areas[2]
+    reader.page.evaluate("document.getElementById('opacity').dispatchEvent(new Event('input'))")
+    reader.press("h", "c", "l", "l", "w")
+    assert not asked
+    reader.page.evaluate("document.getElementById('threshold').dispatchEvent(new Event('change'))")
+    reader.settled()
+    assert [each.split()[0] for each in asked if "/mask" in each] == ["PUT"]
+    reader.press("z")
+    assert reader.area() == before
+    reader.done()
+
+
+def test_keys_alone_do_everything(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    with reader.page.expect_file_chooser() as choosing:
+        reader.page.keyboard.press("i")
+    choosing.value.set_files([{"name": "scan.png", "mimeType": "image/png", "buffer": png()}])
+    reader.page.wait_for_selector(".lesion")
+    reader.settled()
+    first = reader.area()
+    for _ in range(60):
+        if reader.page.evaluate("document.activeElement.id") == "canvas":
+            break
+        reader.page.keyboard.press("Tab")
+    assert reader.page.evaluate("document.activeElement.id") == "canvas"
+
+    reader.press(
+        "b",
+        "]",
+        "]",
+        "Shift+ArrowLeft",
+        "Shift+ArrowLeft",
+        "Shift+ArrowLeft",
+        "Space",
+        "Shift+ArrowUp",
+        "ArrowLeft",
+        "Space",
+    )
+    drawn = reader.area()
+    assert drawn > first
+    reader.press("z")
+    assert reader.area() == first
+    reader.press("Shift+Z")
+    assert reader.area() == drawn
+    reader.press("x", "Space", "ArrowLeft", "Space")  # the eraser
+    assert reader.area() < drawn
+    reader.press("z", "o", "Shift+ArrowDown", "Space", "Shift+ArrowDown", "Space", "Shift+ArrowRight", "Space", "Enter")
+    assert reader.area() > drawn
+    reader.press("z", "1", "Delete")
+    assert reader.area() < drawn
+    reader.press("z", "s", "f", "m", "Space", "Shift+ArrowRight", "Shift+ArrowRight", "Space")
+    reader.page.keyboard.type("8")
+    reader.page.keyboard.press("Enter")
+    reader.until("document.querySelector('#spacing').textContent.includes('0.200 mm, as measured')")
+    assert reader.text(".lesion .size-of").endswith("mm")
+    reader.press("t")
+    reader.page.keyboard.type("seen twice")
+    reader.page.keyboard.press("Escape")
+    reader.press("r")
+    reader.page.wait_for_selector("#reject[aria-pressed=true]")
+    reader.press("?")
+    assert reader.page.locator("#keys").is_visible()
+    assert "Undo, also in mid-stroke" in reader.text("#key-list")
+    reader.page.keyboard.press("Escape")
+    reader.press("d")
+    reader.page.locator("#download").focus()
+    with reader.page.expect_download() as waiting:
+        reader.page.keyboard.press("Enter")
+    assert waiting.value.suggested_filename == "0001-scan.zip"
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    assert [(d.decision, d.comment) for d in store.decisions(1)][-1] == ("rejected", "seen twice")
+    assert store.case(1).spacing == pytest.approx((0.2, 0.2))
+    store.close()
+    reader.done()
+
+
+def test_outline_and_points(browser: Any, site: str) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png(lesion=False))
+    assert reader.text("#headline") == "No lesion found"
+    reader.press("o")
+    reader.stroke((40, 40), (80, 40), (80, 80), (40, 80), (40, 42))
+    assert reader.text("#headline") == "1 lesion"
+    drawn = reader.area()
+    assert drawn == pytest.approx(1600, rel=0.05)
+    reader.stroke((50, 50), (70, 50), (70, 70), (50, 70), (50, 52), button="right")
+    assert reader.area() == pytest.approx(1200, rel=0.05)
+    reader.press("f")
+    assert reader.area() == pytest.approx(drawn, abs=5)
+    reader.press("p")
+    reader.stroke((80, 80), (100, 100))
+    assert reader.area() > drawn + 300
+    reader.press("z")
+    assert reader.area() == pytest.approx(drawn, abs=5)
+    reader.press("Delete")
+    assert reader.area() == 0
+    reader.done()
+
+
+def test_a_clip_has_a_frame_slider(browser: Any, site: str, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    from sonoseg.images.clips import clip_writer
+    from tiny_model import scan
+
+    with clip_writer(tmp_path / "cine.mp4", 25, "") as writer:
+        for number in range(3):
+            writer.add(np.repeat(scan(lesion=number != 1).pixels[:, :, None], 3, axis=2))
+    reader = Reader(browser, site)
+    reader.drop((tmp_path / "cine.mp4").read_bytes(), "cine.mp4")
+    assert reader.text("#frame-out") == "1 of 3, 0.00 s"
+    reader.press(".")
+    reader.until("document.querySelector('#headline').textContent === 'No lesion found'")
+    assert reader.text("#frame-out") == "2 of 3, 0.04 s"
+    reader.press(",")
+    reader.until("document.querySelector('#headline').textContent === '1 lesion'")
+    reader.done()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (768, 1024)])
+def test_a_tablet_shows_all_of_it_and_draws_by_finger(browser: Any, site: str, width: int, height: int) -> None:
+    reader = Reader(browser, site, viewport={"width": width, "height": height}, has_touch=True, color_scheme="dark")
+    reader.drop(png())
+    page = reader.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    for selector in ("#cases button", "#tool-brush", "#canvas", "#undo", "#zoom-in", "#export"):
+        assert page.locator(selector).first.is_visible(), selector
+    for button in page.locator(".tools button").all():
+        assert min(button.bounding_box()["width"], button.bounding_box()["height"]) >= 40
+    first = reader.area()
+    page.touchscreen.tap(*reader.spot(10, 10))
+    reader.settled()
+    assert reader.area() > first
+    reader.done()
+
+
+def test_what_goes_wrong_is_a_sentence_on_the_page(browser: Any, site: str) -> None:
+    reader = Reader(browser, site)
+    reader.page.set_input_files("#files", [{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}])
+    reader.page.wait_for_selector("#failures li")
+    assert reader.text("#failures li").startswith("notes.txt: The file is not a picture")
+    reader.drop(png())
+    reader.page.route("**/mask", lambda route: route.abort())
+    reader.press("b")
+    reader.stroke((20, 20), (20, 60))
+    assert "The service does not answer" in reader.text("#trouble")
+    assert reader.text("#saving") == "Not saved"
+    reader.page.unroute("**/mask")
+    reader.page.click("#trouble button")
+    reader.until("document.querySelector('#saving').textContent === 'All saved'")
+    assert reader.page.locator("#trouble").is_hidden()
+    reader.done()
+
+
+def test_names_are_shown_as_text(browser: Any, site: str) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png(), "<img src=x onerror=alert(1)>.png")
+    assert reader.text("#cases .name") == "<img src=x onerror=alert(1)>.png"
+    reader.done()
+
+
+def test_everything_has_a_name_and_enough_contrast(browser: Any, site: str) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png())
+    nameless = reader.page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, textarea, canvas, output")].filter((each) => {
+            const labels = [...(each.labels || [])].map((label) => label.textContent).join("");
+            const label = each.getAttribute("aria-label") || each.textContent || labels;
+            return each.tagName !== "OUTPUT" && !label.trim();
+        }).map((each) => each.outerHTML)"""
+    )
+    assert nameless == []
+    for theme in ("light", "dark"):
+        reader.page.evaluate("(name) => { document.documentElement.dataset.theme = name; }", theme)
+        faint = reader.page.evaluate(CONTRAST)
+        assert faint == [], theme
+    reader.done()
+
+
+CONTRAST = """() => {
+    const light = (colour) => {
+        const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => linear(v / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (each) => {
+        for (let at = each; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (!/, 0\\)|transparent/.test(colour)) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    return [...document.querySelectorAll("header *, nav *, aside *, .foot *")].filter((each) => {
+        const says = [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (!says || !each.checkVisibility() || each.disabled) return false;
+        const [one, two] = [getComputedStyle(each).color, ground(each)].map(light).sort((a, b) => b - a);
+        return (one + 0.05) / (two + 0.05) < 4.5;
+    }).map((each) => `${each.tagName} ${each.textContent.trim().slice(0, 30)}`);
+}"""
