@@ -12,7 +12,9 @@ import pytest
 
 from serving import png, served
 from sonoseg.images import masks
+from sonoseg.prediction import modelfile
 from sonoseg.viewer.store import Store
+from tiny_model import scan
 
 DROP = """([name, content]) => {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), transfer = new DataTransfer();
@@ -128,7 +130,9 @@ def test_drop_correct_undo_export_reload(browser: Any, site: str, tmp_path: Path
     assert "Drop scans here" in reader.text("#welcome")
     reader.drop(png())
     assert reader.text("#headline") == "1 lesion"
-    assert reader.text(".lesion .size-of") == "79.1 × 39.0 px"
+    (lesion,) = modelfile.load(tmp_path / "tiny.onnx").predict(scan()).lesions
+    size = f"{lesion.longest_diameter:.1f} × {lesion.perpendicular_diameter:.1f} px"
+    assert reader.text(".lesion .size-of") == size
     assert "outlined" in reader.text("#cases li")
     first = reader.area()
 
@@ -206,9 +210,14 @@ def test_the_threshold_moves_without_asking_the_network(browser: Any, site: str)
 
 def test_keys_alone_do_everything(browser: Any, site: str, tmp_path: Path) -> None:
     reader = Reader(browser, site)
-    with reader.page.expect_file_chooser() as choosing:
+    choosing: list[Any] = []
+    reader.page.on("filechooser", lambda opened: choosing.append(opened))
+    for _ in range(100):  # a page that was just opened may not pass its first key on
         reader.page.keyboard.press("i")
-    choosing.value.set_files([{"name": "scan.png", "mimeType": "image/png", "buffer": png()}])
+        reader.page.wait_for_timeout(50)
+        if choosing:
+            break
+    choosing[0].set_files([{"name": "scan.png", "mimeType": "image/png", "buffer": png()}])
     reader.page.wait_for_selector(".lesion")
     reader.settled()
     first = reader.area()
@@ -246,7 +255,7 @@ def test_keys_alone_do_everything(browser: Any, site: str, tmp_path: Path) -> No
     reader.page.keyboard.type("8")
     reader.page.keyboard.press("Enter")
     reader.until("document.querySelector('#spacing').textContent.includes('0.200 mm, as measured')")
-    assert reader.text(".lesion .size-of").endswith("mm")
+    assert all(text.endswith("mm") for text in reader.page.locator(".lesion .size-of").all_inner_texts())
     reader.press("t")
     reader.page.keyboard.type("seen twice")
     reader.page.keyboard.press("Escape")
