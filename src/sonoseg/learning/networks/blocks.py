@@ -37,7 +37,10 @@ class DoubleConvolution(nn.Sequential):
 
 
 class RecurrentConvolution(nn.Module):
-    """One convolution applied ``1 + steps`` times: ``y = f(x)``, then ``y = f(x + y)`` (Liang and Hu 2015).
+    """One convolution applied ``1 + steps`` times: ``y = f(x)``, then ``y = f(x + y)``, after Liang and Hu (2015).
+
+    It is the form that is commonly reimplemented: theirs has two kernels, one for the input and one for the state, and
+    local response normalisation; here one kernel serves both.
 
     The weights are shared over the applications. Each application has a normalisation of its own: the inputs of the
     first and of the later ones differ in scale, so running statistics shared by all fit none, and eval mode collapses.

@@ -24,9 +24,11 @@ class PassThrough(nn.Module):
 
 
 class AttentionGate(nn.Module):
-    """Additive attention: the decoder's query says where the skip matters (Oktay et al. 2018).
+    """Additive attention: the decoder's query says where the skip matters, after Oktay et al. (2018).
 
-    Skip and query have the same height and width. The inner width is half of the skip's channels.
+    It is the form that is commonly reimplemented: theirs weighs on the coarser grid of the query, the skip brought down
+    by a stride of 2, resizes the weights, and convolves what they let through. Here skip and query have the same height
+    and width. The inner width is half of the skip's channels.
     """
 
     def __init__(self, skip_channels: int, query_channels: int) -> None:
