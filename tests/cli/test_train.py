@@ -7,6 +7,7 @@ import pytest
 
 from commands import TINY, fails, pictures, sonoseg
 from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
 from sonoseg.evaluation.cases import read_cases
 from sonoseg.learning.config import MODELS, configure, read_config
 
@@ -176,3 +177,17 @@ def test_a_plan_is_a_benchmark(
     assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures") == 0
     assert "hours of one process are left" in capsys.readouterr().err
     assert (tmp_path / "out" / "cells" / "b-fold-1-seed-0" / "cases.csv").exists()
+
+
+def test_a_small_set_of_ones_own_is_learnt_in_160_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """32 images of 40 are trained on, with the defaults but for the size; the held-out ones are found too."""
+    run = tmp_path / "run"
+    small = ["--size", "48", "--width", "8", "--epochs", "40", "--device", "cpu"]
+    assert sonoseg(monkeypatch, "train", "--data", "phantom:40", *small, "--out", str(run)) == 0
+    assert len(split(open_set("phantom:40"), 0).training) == 32
+    assert "nothing is drawn" not in capsys.readouterr().err
+    assert sonoseg(monkeypatch, "evaluate", str(run)) == 0
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert summary["models"]["unet"]["lesion"]["dice"]["mean"] > 0.4

@@ -45,7 +45,7 @@ class Config:
     )
     epochs: int = setting(0, "Epochs of training; 0 for as many as make 1000 steps, 40 at least.", 0, 100_000)
     batch: int = setting(8, "Images per step.", 1, 4096)
-    learning_rate: float = setting(0.002, "Highest learning rate.", 1e-12, 10)
+    learning_rate: float = setting(0.004, "Highest learning rate.", 1e-12, 10)
     weight_decay: float = setting(0.01, "Weight decay of AdamW.", 0, 1)
     average: float = setting(0.99, "Highest decay of the averaged weights, reached with the steps.", 0, 0.9999)
     validation: float = setting(0.0, "Share of the training groups to cut off and watch.", 0, 0.9)
