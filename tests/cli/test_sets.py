@@ -22,8 +22,8 @@ def test_an_audit_goes_on_after_a_broken_file_and_says_so(
     *found, page, table = said.out.splitlines()
     assert [page, table] == [f"written: {out / 'audit.html'}", f"written: {out / 'audit.csv'}"]
     assert (found[0], found[-1]) == ("No image of the 1 is a copy of another one.", "1 image could not be read.")
-    assert "b.png cannot be decoded" in said.err
-    assert "b.png cannot be decoded" in (out / "audit.csv").read_text(encoding="utf-8")
+    assert "b.png lacks" in said.err
+    assert "b.png lacks" in (out / "audit.csv").read_text(encoding="utf-8")
     assert "is a file" in fails(monkeypatch, capsys, "data", "audit", "phantom:20", "--out", str(broken))
     assert "has no mask" not in fails(
         monkeypatch, capsys, "data", "audit", f"folder:{out}", "--out", str(tmp_path / "x")

@@ -26,7 +26,7 @@ def serve(
     model: Annotated[
         list[str] | None, typer.Option(help="As for predict; may be given several times, the first is the default.")
     ] = None,
-    backend: Annotated[str | None, typer.Option(help="onnxruntime, openvino or openvino-float32.")] = None,
+    backend: Annotated[str | None, typer.Option(help="onnxruntime or openvino; openvino where it is.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Images at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
     waiting: Annotated[int, typer.Option(min=0, help="Images that may wait; more are answered with 503.")] = 32,
@@ -92,9 +92,9 @@ def report(
 
 
 def _place(store: Path | None) -> Path:
-    from sonoseg.viewer.settings import data_folder
+    from platformdirs import user_data_path
 
-    return store or data_folder() / "reviews.sqlite3"
+    return store or user_data_path("sonoseg", appauthor=False) / "reviews.sqlite3"
 
 
 def _listen(settings: "Settings", browser: bool) -> None:

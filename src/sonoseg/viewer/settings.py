@@ -1,7 +1,5 @@
 """What a service is set to: where it listens, what it serves, how much it takes."""
 
-import os
-import sys
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,15 +7,6 @@ from pathlib import Path
 from sonoseg.errors import UserError
 
 MEGABYTE = 1 << 20
-
-
-def data_folder() -> Path:
-    """Where reviews are kept unless another place is named: the user's own data of this system."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sonoseg"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/sonoseg"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sonoseg"
 
 
 @dataclass(frozen=True)
