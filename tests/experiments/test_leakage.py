@@ -14,12 +14,12 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import judge
 from sonoseg.experiments import leakage
 from sonoseg.experiments.benchmark import Progress
-from sonoseg.experiments.leakage import Plan, compare, missing, random_folds, sum_up, train_arm, write
+from sonoseg.experiments.leakage import Trial, compare, missing, random_folds, sum_up, train_arm, write
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, of_run
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
-PLAN = Plan(RECIPE, (0, 1))
+PLAN = Trial(RECIPE, (0, 1))
 
 
 def silent(seen: list[str]) -> Progress:

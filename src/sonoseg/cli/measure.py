@@ -32,7 +32,7 @@ def leakage(
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
     opened = open_set(recipe.data)
     held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
-    plan = measurement.Plan(resolve(recipe, opened), held_out)
+    plan = measurement.Trial(resolve(recipe, opened), held_out)
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
             measurement.train_arm(each, plan, opened, out, progress())

@@ -23,7 +23,7 @@ from sonoseg.prediction.predictor import Prediction, Predictor
 
 BATCH = 16
 
-Progress = Callable[[int, int], None]
+Judging = Callable[[int, int], None]
 """Told after each batch: images judged, of how many."""
 
 
@@ -86,7 +86,7 @@ def chosen(candidate: Candidate, data: DataSet) -> tuple[Sample, ...]:
 
 
 def judge(
-    candidate: Candidate, data: DataSet, progress: Progress | None = None, copies_allowed: bool = False
+    candidate: Candidate, data: DataSet, progress: Judging | None = None, copies_allowed: bool = False
 ) -> Evaluation:
     """Measure a candidate on the images that it may be judged on.
 
@@ -99,7 +99,7 @@ def judge(
     return evaluate(candidate, data, samples, progress)
 
 
-def judge_all(candidates: Sequence[Candidate], data: DataSet, progress: Progress | None = None) -> Evaluation:
+def judge_all(candidates: Sequence[Candidate], data: DataSet, progress: Judging | None = None) -> Evaluation:
     """Judge several networks of one recipe on another set, or one network anywhere; their rows together.
 
     Errors: ``UserError`` as ``judge``, and for several at home: there each fold is judged by the network that held it
@@ -114,7 +114,7 @@ def judge_all(candidates: Sequence[Candidate], data: DataSet, progress: Progress
 
 
 def evaluate(
-    candidate: Candidate, data: DataSet, samples: Sequence[Sample], progress: Progress | None = None
+    candidate: Candidate, data: DataSet, samples: Sequence[Sample], progress: Judging | None = None
 ) -> Evaluation:
     """Measure every sample at its own size, in order, a row each.
 

@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class Trial:
     """One recipe (its fold does not count) and the folds that are held out in turn, in both arms."""
 
     recipe: Config
@@ -47,9 +47,9 @@ class Plan:
         return [Cell(self.recipe.model, replace(self.recipe, fold=fold)) for fold in self.folds]
 
 
-def settings(plan: Plan) -> dict[str, Any]:
+def settings(trial: Trial) -> dict[str, Any]:
     """The settings of the recipe that decide the figures, without the paths of this machine."""
-    told = told_settings(plan.recipe).items()
+    told = told_settings(trial.recipe).items()
     return {name: value for name, value in told if name not in ("fold", "device", "devices") and value != ""}
 
 
@@ -65,23 +65,23 @@ def random_folds(data: DataSet, seed: int) -> DataSet:
     return replace(data, folds=Folds(tuple(rows)), grouping="none, on purpose: each image alone")
 
 
-def train_arm(arm: str, plan: Plan, data: DataSet, out: Path, progress: Progress) -> None:
+def train_arm(arm: str, trial: Trial, data: DataSet, out: Path, progress: Progress) -> None:
     """Train and judge what the folder ``out / arm`` lacks; an arm needs nothing of the other one."""
-    arranged = data if arm == GROUPED else random_folds(data, plan.recipe.seed)
-    for place, cell in enumerate(plan.cells, 1):
-        progress.cell(place, len(plan.cells), f"{arm} folds, {cell.name}", None)
+    arranged = data if arm == GROUPED else random_folds(data, trial.recipe.seed)
+    for place, cell in enumerate(trial.cells, 1):
+        progress.cell(place, len(trial.cells), f"{arm} folds, {cell.name}", None)
         run_cell(cell, arranged, cell.folder(out / arm), progress, copies_allowed=arm == RANDOM)
 
 
-def missing(plan: Plan, out: Path) -> list[str]:
+def missing(trial: Trial, out: Path) -> list[str]:
     """The arms that are not finished."""
-    return [arm for arm in ARMS if not all((cell.folder(out / arm) / CASES).is_file() for cell in plan.cells)]
+    return [arm for arm in ARMS if not all((cell.folder(out / arm) / CASES).is_file() for cell in trial.cells)]
 
 
-def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
+def compare(trial: Trial, data: DataSet, out: Path) -> list[dict[str, Any]]:
     """A row of ``COLUMNS`` for each image that an arm was judged on; undefined Dice is NaN. Both arms must stand."""
-    arms = {arm: _dice(arm, plan, out) for arm in ARMS}
-    drawn = {row.image: row.fold for row in random_folds(data, plan.recipe.seed).folds.rows}
+    arms = {arm: _dice(arm, trial, out) for arm in ARMS}
+    drawn = {row.image: row.fold for row in random_folds(data, trial.recipe.seed).folds.rows}
     members: dict[str, list[str]] = defaultdict(list)
     for row in data.folds.rows:
         members[row.group].append(row.image)
@@ -95,8 +95,8 @@ def compare(plan: Plan, data: DataSet, out: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _dice(arm: str, plan: Plan, out: Path) -> dict[str, float]:
-    tables = (read_cases(cell.folder(out / arm) / CASES) for cell in plan.cells)
+def _dice(arm: str, trial: Trial, out: Path) -> dict[str, float]:
+    tables = (read_cases(cell.folder(out / arm) / CASES) for cell in trial.cells)
     return {case.image: case.dice for cases in tables for case in cases}
 
 

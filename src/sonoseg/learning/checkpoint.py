@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +15,11 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.unet import UNet
+from sonoseg.prediction.modelfile import Record
 from sonoseg.prediction.predictor import Both, Predictor
 
 FORMAT, VERSION = "sonoseg-checkpoint", 1
 
-Record = dict[str, Any]
 """Plain data: ``model`` (arguments of ``build``), ``size``, ``threshold``, ``trained_on`` and ``program``."""
 
 

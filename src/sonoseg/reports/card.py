@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sonoseg.prediction.modelfile import licence
+from sonoseg.prediction.modelfile import Record, licence
 from sonoseg.prediction.predictor import NOTICE
 from sonoseg.reports.figures import figure, number, percent, short
 from sonoseg.reports.table import markdown
-
-Record = Mapping[str, Any]
 
 
 def write(record: Record, checksum: str) -> str:

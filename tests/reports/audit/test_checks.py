@@ -1,4 +1,4 @@
-from sonoseg.reports.audit.checks import FINDINGS
+from sonoseg.reports.audit.checks import CHECKS
 from sonoseg.data.audit import Look
 
 PLAIN = {
@@ -18,7 +18,7 @@ PLAIN = {
 
 def found(**changes):
     """Keys of what is found in an image that is plain but for the changes."""
-    return {finding.key for finding in FINDINGS if finding.among([Look(**PLAIN | changes)])}
+    return {check.key for check in CHECKS if check.among([Look(**PLAIN | changes)])}
 
 
 def test_a_plain_image_has_no_finding() -> None:
@@ -40,5 +40,5 @@ def test_each_change_has_its_finding() -> None:
 
 
 def test_keys_are_unique_and_sentences_end() -> None:
-    assert len({finding.key for finding in FINDINGS}) == len(FINDINGS)
-    assert all(text.endswith(".") for finding in FINDINGS for text in (finding.meaning, finding.advice))
+    assert len({check.key for check in CHECKS}) == len(CHECKS)
+    assert all(text.endswith(".") for check in CHECKS for text in (check.meaning, check.advice))

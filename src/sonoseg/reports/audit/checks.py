@@ -26,7 +26,7 @@ class Finding:
         return [look for look in looks if self.test(look)]
 
 
-FINDINGS = (
+CHECKS = (
     Finding(
         "missing",
         "No lesion drawn, though the label names one",

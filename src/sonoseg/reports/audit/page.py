@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sonoseg import __version__
 from sonoseg.reports.audit import plots
 from sonoseg.reports import charts
-from sonoseg.reports.audit.checks import FINDINGS
+from sonoseg.reports.audit.checks import CHECKS
 from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.registration import COPY_SCORE
 from sonoseg.images.marks import MARK_SCORE
@@ -86,7 +86,7 @@ def page(audit: Audit, command: str) -> str:
         hidden_groups=max(0, len(copies.within) - copies.room),
         agreement=plots.agreement(audit),
         own=own,
-        findings=[(finding, found[finding.key]) for finding in FINDINGS],
+        findings=[(check, found[check.key]) for check in CHECKS],
         pictured=pictured,
         marks_chart=plots.marks_chart(audit, labels),
         labels=labels,
@@ -153,7 +153,7 @@ class _Copies:
 
 
 def _found(audit: Audit) -> dict[str, list[Look]]:
-    return {finding.key: finding.among(audit.looks) for finding in FINDINGS}
+    return {check.key: check.among(audit.looks) for check in CHECKS}
 
 
 def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
@@ -211,7 +211,7 @@ def _summary(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]])
     return [
         line("copies", "Copies across classes", crossing, "One label is wrong: look at each group."),
         line("copies", "Copies", copies.images, "Keep groups whole in every split."),
-        *(line(each.key, each.title, len(found[each.key]), each.advice) for each in FINDINGS),
+        *(line(each.key, each.title, len(found[each.key]), each.advice) for each in CHECKS),
         line("unreadable", "Unreadable", len(audit.failures), "Copy or download them again."),
     ]
 
