@@ -4,7 +4,7 @@ import logging
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -106,10 +106,11 @@ def _train(fabric: Fabric, run: Run) -> None:
         began = time.perf_counter()
         line = _train_epoch(fabric, run, model, optimizer, average, epoch)
         line["seconds"] = round(time.perf_counter() - began, 3)
-        seen = len(run.training) + config.normals * steps_per_epoch(len(run.training), config.batch)
-        line["images_per_second"] = round(seen / line["seconds"], 2)
+        taken = len(run.training) + config.normals * steps_per_epoch(len(run.training), config.batch)
+        line["images_per_second"] = round(taken / line["seconds"], 2)
         if run.validation is not None or epoch + 1 == config.epochs:
-            update_bn(_plain_batches(run.training, config.batch, fabric.device), average.module)
+            seen = (images for images, _ in training_batches(run.training, config, epoch, Share(), fabric.device))
+            update_bn(seen, average.module)  # of batches as they were trained on, crops and all
         if run.validation is not None:
             line["validation_dice"] = validate(average.module, run.validation, fabric.device)
         history.append(line)
@@ -171,12 +172,6 @@ def decay(highest: float, step: int) -> float:
     return min(highest, (1 + step) / (10 + step))
 
 
-def _plain_batches(data: Packed, batch: int, device: torch.device) -> Iterator[Tensor]:
-    """The images of the training part as a network meets them in use, for the statistics of its normalisations."""
-    for indices in torch.split(torch.arange(len(data.images)), batch):
-        yield data.at(indices, device)[0]
-
-
 def validate(network: nn.Module, data: Packed, device: torch.device) -> float:
     """Mean lesion Dice in the network's frame, over the images that have a lesion."""
     network.eval()
@@ -230,7 +225,7 @@ def _by_decay(group: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_record(config: Config) -> dict[str, Any]:
-    """The arguments of ``build`` that a checkpoint keeps; of presence only where there is that head."""
+    """The arguments of ``build`` that a checkpoint keeps; of presence and the mirror image only where they are used."""
     record = {
         "model": config.model,
         "width": config.width,
@@ -238,7 +233,8 @@ def model_record(config: Config) -> dict[str, Any]:
         "steps": config.steps,
         "padding": config.padding,
     }
-    return record | ({"presence": True} if config.presence else {})
+    more = {"presence": config.presence > 0, "mirrored": config.mirrored}
+    return record | {name: True for name, used in more.items() if used}
 
 
 def in_bfloat16(config: Config) -> bool:

@@ -42,12 +42,14 @@ def build(
     steps: int = 2,
     padding: str = "plain",
     presence: bool = False,
+    mirrored: bool = False,
 ) -> UNet:
     """Make a model of the catalogue, with fresh weights except those of ``encoder_weights``.
 
     ``width`` is the number of channels at full size; with a timm ``encoder`` the decoder has half of it there, and
     twice as many at each coarser level; its strided convolutions are padded on both sides ("plain") or as TensorFlow
     does ("same"). ``steps`` is the number of recurrences, for the recurrent ones. ``presence`` adds a ``PresenceHead``.
+    ``mirrored`` lets it look at the mirror image as well, as ``UNet`` says.
     Raises UserError for an unknown name, a number under 1, and whatever ``TimmEncoder`` refuses.
     """
     if model not in CATALOGUE:
@@ -60,12 +62,12 @@ def build(
     block = make_block(steps)
     if encoder is None:
         plain: Encoder = PlainEncoder(block, width)
-        return UNet(plain, block, gate, classes, presence=presence)
+        return UNet(plain, block, gate, classes, presence=presence, mirrored=mirrored)
     finest = max(1, width // 2)
     options = {"pad_type": padding} if padding == "same" else {}
     backbone: Encoder = TimmEncoder(encoder, encoder_weights, stem_width=finest, **options)
     widths = [finest * 2**level for level in range(len(backbone.channels) - 1)]
-    return UNet(backbone, block, gate, classes, widths, presence)
+    return UNet(backbone, block, gate, classes, widths, presence, mirrored)
 
 
 def count_parameters(model: nn.Module) -> int:
