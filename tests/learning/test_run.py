@@ -217,3 +217,16 @@ def test_crops_that_cannot_be_cut_are_refused(tmp_path: Path) -> None:
         train_run(
             replace(CONFIG, fold=-1, normals=2), replace(normal, folds=Folds(rows)), tmp_path / "a", False, SILENT
         )
+
+
+def test_a_share_of_the_groups_is_trained_on_by_cross_entropy_and_one_normalisation_alone(tmp_path: Path) -> None:
+    """The settings of ablations reach the weights, and what was trained with them is read again."""
+    config = replace(CONFIG, model="recurrent-unet", share=0.5, loss="none", norms="shared", steps=2, epochs=1)
+    data = open_set(config.data)
+    stored = checkpoint.load(train_run(config, data, tmp_path / "a", False, SILENT))
+    whole = split(data, config.fold).training
+    half = split(data, config.fold, share=0.5).training
+    assert stored.record["trained_on"]["images"] == len(half)
+    assert len(half) < len(whole)
+    assert stored.record["model"]["norms"] == "shared"
+    assert not any("step_norms" in name for name in stored.network.state_dict())

@@ -15,8 +15,15 @@ class Split:
     test: tuple[Sample, ...]
 
 
-def split(data: DataSet, fold: int, validation: float = 0.0, seed: int = 0) -> Split:
+PARTS = 20
+"""A share of the training part is made of so many equal parts, or of as many as there are groups."""
+
+
+def split(data: DataSet, fold: int, validation: float = 0.0, seed: int = 0, share: float = 1.0) -> Split:
     """Cut a set by its folds; fold -1 trains on all of them. The validation part is cut from training, by groups.
+
+    share: of the training part, after that, how much is kept: whole groups, classes balanced; of one seed a smaller
+    share lies in a larger one.
 
     Errors: ``UserError`` for a fold that does not exist, and for a group in training and test.
     """
@@ -25,11 +32,15 @@ def split(data: DataSet, fold: int, validation: float = 0.0, seed: int = 0) -> S
     test = () if fold < 0 else table.test(fold)
     training = tuple(sample.name for sample in scored(data)) if fold < 0 else table.training(fold)
     watched: set[str] = set()
+    labels = {row.image: row.label for row in table.rows}
     if validation > 0:
-        labels = {row.image: row.label for row in table.rows}
         parts = folds.assign(training, labels, groups, max(2, round(1 / validation)), seed)
         watched = {name for name, part in parts.items() if part == 0}
     kept = [name for name in training if name not in watched]
+    if share < 1:
+        count = min(PARTS, len({groups[name] for name in kept}))
+        parts = folds.assign(kept, labels, groups, count, seed)
+        kept = [name for name in kept if parts[name] < max(1, round(share * count))]
     folds.check_disjoint((groups[name] for name in [*kept, *watched]), (groups[name] for name in test))
     folds.check_disjoint((groups[name] for name in kept), (groups[name] for name in watched))
     return Split(

@@ -38,7 +38,12 @@ class Config:
     fold: int = setting(0, "The fold to hold out; -1 trains on all.", -1, 1000)
     size: int = setting(128, "Side of the network's frame in pixels.", 32, 2048)
     width: int = setting(16, "Channels at full size.", 1, 512)
-    steps: int = setting(2, "Recurrences of a recurrent unit.", 1, 8)
+    steps: int = setting(2, "Recurrences of a recurrent unit.", 0, 8)
+    norms: str = setting(
+        "each",
+        "Of a recurrent unit: each recurrence its own normalisation, or one shared by all.",
+        allowed=("each", "shared"),
+    )
     encoder: str = setting("plain", "plain, or the name of a timm model.", form="NAME")
     encoder_weights: str = setting(
         "none", "Weights of a timm encoder: none, timm (downloads) or a safetensors file.", form="FILE"
@@ -49,6 +54,12 @@ class Config:
     weight_decay: float = setting(0.01, "Weight decay of AdamW.", 0, 1)
     average: float = setting(0.99, "Highest decay of the averaged weights, reached with the steps.", 0, 0.9999)
     validation: float = setting(0.0, "Share of the training groups to cut off and watch.", 0, 0.9)
+    share: float = setting(
+        1.0,
+        "Share of the training groups that is trained on; a smaller one lies in a larger.",
+        0.05,
+        1,
+    )
     seed: int = setting(0, "Seed of weights, order and augmentation.", 0, 2**32 - 1)
     device: str = setting("auto", "Where to compute.", allowed=("auto", "cpu", "cuda", "mps"))
     devices: int = setting(1, "Processes, one per device.", 1, 1024)
@@ -66,7 +77,9 @@ class Config:
     )
     mirrored: bool = setting(False, "Whether the finished network answers with the mean over an image and its mirror.")
     loss: str = setting(
-        "lesions", "Images that its Dice part is over: those with lesions, or all.", allowed=("lesions", "all")
+        "lesions",
+        "Images that its Dice part is over: those with lesions, all, or none for cross-entropy alone.",
+        allowed=("lesions", "all", "none"),
     )
     padding: str = setting("plain", "Of a timm encoder; same for weights from TensorFlow.", allowed=("plain", "same"))
     augmented: float = setting(1.0, "Share of the images that are changed by more than a mirror.", 0, 1)

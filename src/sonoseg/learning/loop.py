@@ -225,7 +225,7 @@ def _by_decay(group: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_record(config: Config) -> dict[str, Any]:
-    """The arguments of ``build`` that a checkpoint keeps; of presence and the mirror image only where they are used."""
+    """The arguments of ``build`` that a checkpoint keeps; those that came later only where they are used."""
     record = {
         "model": config.model,
         "width": config.width,
@@ -234,7 +234,8 @@ def model_record(config: Config) -> dict[str, Any]:
         "padding": config.padding,
     }
     more = {"presence": config.presence > 0, "mirrored": config.mirrored}
-    return record | {name: True for name, used in more.items() if used}
+    shared = {"norms": config.norms} if config.norms != "each" else {}
+    return record | shared | {name: True for name, used in more.items() if used}
 
 
 def in_bfloat16(config: Config) -> bool:

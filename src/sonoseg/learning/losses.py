@@ -41,6 +41,7 @@ def presence_loss(logits: Tensor, masks: Tensor) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lesions": dice_and_cross_entropy,
     "all": partial(dice_and_cross_entropy, normals=True),
+    "none": functional.binary_cross_entropy_with_logits,
 }
 """By name: which images the Dice part is taken over."""
 

@@ -63,7 +63,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     if (out / MODEL).exists():
         shutil.rmtree((out / STATE).parent, ignore_errors=True)  # of a run that was killed at its very end
         return out / MODEL
-    parts = split(data, config.fold, config.validation, config.seed)
+    parts = split(data, config.fold, config.validation, config.seed, config.share)
     also = _open_also(config, data)
     before = _pretrained(config, data, also)
     first_network(config)  # one that cannot be built is refused before anything is written

@@ -35,6 +35,27 @@ def test_a_recurrent_convolution_has_one_weight_and_a_normalisation_per_applicat
     assert kinds.count(nn.BatchNorm2d) == 1 + steps
 
 
+def test_a_shared_normalisation_trains_alike_and_fits_no_application_in_evaluation() -> None:
+    """Its running statistics are those of two inputs at once."""
+    torch.manual_seed(0)
+    each, shared = RecurrentConvolution(6, 2), RecurrentConvolution(6, 2, shared=True)
+    assert [type(module) for module in shared.modules()].count(nn.BatchNorm2d) == 1
+    shared.load_state_dict(each.state_dict(), strict=False)
+    x = torch.randn(8, 6, 12, 12) + 1
+    for _ in range(50):
+        torch.testing.assert_close(each(x), shared(x))
+    trained = each(x)
+    off_each, off_shared = (float((network.eval()(x) - trained).detach().abs().mean()) for network in (each, shared))
+    assert off_shared > 5 * off_each
+
+
+def test_without_recurrences_it_is_one_convolution() -> None:
+    torch.manual_seed(0)
+    convolution = RecurrentConvolution(3, 0).eval()
+    x = torch.randn(2, 3, 6, 6)
+    torch.testing.assert_close(convolution(x), convolution.first_norm(convolution.convolution(x)).relu())
+
+
 def test_a_recurrent_convolution_is_the_written_recurrence() -> None:
     torch.manual_seed(0)
     convolution = RecurrentConvolution(3, 2).train()

@@ -122,9 +122,8 @@ def test_an_unknown_model_is_answered_with_the_nearest() -> None:
         build("")
 
 
-@pytest.mark.parametrize("name", ["width", "classes", "steps"])
-@pytest.mark.parametrize("value", [0, -3])
-def test_numbers_under_one_are_refused(name: str, value: int) -> None:
+@pytest.mark.parametrize(("name", "value"), [("width", 0), ("classes", -3), ("classes", 0), ("steps", -1)])
+def test_numbers_that_are_too_small_are_refused(name: str, value: int) -> None:
     with pytest.raises(UserError, match=f"{name} is {value}") as error:
         build("recurrent-unet", **{name: value})  # type: ignore[arg-type]
     assert error.value.hint.startswith(f"--{name} ")

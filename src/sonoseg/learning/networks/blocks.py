@@ -44,19 +44,21 @@ class RecurrentConvolution(nn.Module):
 
     The weights are shared over the applications. Each application has a normalisation of its own: the inputs of the
     first and of the later ones differ in scale, so running statistics shared by all fit none, and eval mode collapses.
+    ``shared`` makes that fault on purpose, to measure it.
     """
 
-    def __init__(self, channels: int, steps: int, normalise: Normalise = nn.BatchNorm2d) -> None:
+    def __init__(self, channels: int, steps: int, normalise: Normalise = nn.BatchNorm2d, shared: bool = False) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.first_norm = normalise(channels)
-        self.step_norms = nn.ModuleList(normalise(channels) for _ in range(steps))
+        self.step_norms = nn.ModuleList(normalise(channels) for _ in range(0 if shared else steps))
+        self.sharing = steps if shared else 0
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Float (N, channels, H, W) to the same shape."""
         y: Tensor = self.activation(self.first_norm(self.convolution(x)))
-        for norm in self.step_norms:
+        for norm in (*self.step_norms, *[self.first_norm] * self.sharing):
             y = self.activation(norm(self.convolution(x + y)))
         return y
 
@@ -64,16 +66,21 @@ class RecurrentConvolution(nn.Module):
 class RecurrentResidual(nn.Module):
     """1 x 1 convolution, then two recurrent convolutions, added to their input (R2U-Net, Alom et al. 2018).
 
-    ``steps`` counts the recurrences: 2 means that each convolution is applied 3 times.
+    ``steps`` counts the recurrences: 2 means that each convolution is applied 3 times. ``shared``: as there.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, steps: int = 2, normalise: Normalise = nn.BatchNorm2d
+        self,
+        in_channels: int,
+        out_channels: int,
+        steps: int = 2,
+        normalise: Normalise = nn.BatchNorm2d,
+        shared: bool = False,
     ) -> None:
         super().__init__()
         self.project = nn.Conv2d(in_channels, out_channels, 1)
         self.recurrent = nn.Sequential(
-            RecurrentConvolution(out_channels, steps, normalise), RecurrentConvolution(out_channels, steps, normalise)
+            *(RecurrentConvolution(out_channels, steps, normalise, shared) for _ in range(2))
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,16 +16,16 @@ from sonoseg.learning.networks.gates import AttentionGate, Gate, PassThrough
 from sonoseg.learning.networks.unet import UNet
 
 
-def _double(steps: int) -> Block:
+def _double(steps: int, shared: bool) -> Block:
     return DoubleConvolution
 
 
-def _recurrent(steps: int) -> Block:
-    return partial(RecurrentResidual, steps=steps)
+def _recurrent(steps: int, shared: bool) -> Block:
+    return partial(RecurrentResidual, steps=steps, shared=shared)
 
 
-# name: (block by its number of recurrences, gate)
-CATALOGUE: dict[str, tuple[Callable[[int], Block], Gate]] = {
+# name: (block by its number of recurrences and whether they share a normalisation, gate)
+CATALOGUE: dict[str, tuple[Callable[[int, bool], Block], Gate]] = {
     "unet": (_double, PassThrough),
     "recurrent-unet": (_recurrent, PassThrough),
     "attention-unet": (_double, AttentionGate),
@@ -43,23 +43,25 @@ def build(
     padding: str = "plain",
     presence: bool = False,
     mirrored: bool = False,
+    norms: str = "each",
 ) -> UNet:
     """Make a model of the catalogue, with fresh weights except those of ``encoder_weights``.
 
     ``width`` is the number of channels at full size; with a timm ``encoder`` the decoder has half of it there, and
     twice as many at each coarser level; its strided convolutions are padded on both sides ("plain") or as TensorFlow
-    does ("same"). ``steps`` is the number of recurrences, for the recurrent ones. ``presence`` adds a ``PresenceHead``.
+    does ("same"). ``steps`` is the number of recurrences, for the recurrent ones, and ``norms`` says whether each of
+    them has a normalisation of its own ("each") or all have one ("shared"). ``presence`` adds a ``PresenceHead``.
     ``mirrored`` lets it look at the mirror image as well, as ``UNet`` says.
-    Raises UserError for an unknown name, a number under 1, and whatever ``TimmEncoder`` refuses.
+    Raises UserError for an unknown name, a number that is too small, and whatever ``TimmEncoder`` refuses.
     """
     if model not in CATALOGUE:
         nearest = difflib.get_close_matches(model, CATALOGUE, n=1, cutoff=0.0)[0]
         raise UserError(f"no model is called {model!r}; there are {', '.join(CATALOGUE)}", hint=f"--model {nearest}")
-    for name, value, usual in (("width", width, 32), ("classes", classes, 1), ("steps", steps, 2)):
-        if value < 1:
-            raise UserError(f"{name} is {value}; it must be 1 or more", hint=f"--{name} {usual}")
+    for name, value, least, usual in (("width", width, 1, 32), ("classes", classes, 1, 1), ("steps", steps, 0, 2)):
+        if value < least:
+            raise UserError(f"{name} is {value}; it must be {least} or more", hint=f"--{name} {usual}")
     make_block, gate = CATALOGUE[model]
-    block = make_block(steps)
+    block = make_block(steps, norms == "shared")
     if encoder is None:
         plain: Encoder = PlainEncoder(block, width)
         return UNet(plain, block, gate, classes, presence=presence, mirrored=mirrored)
