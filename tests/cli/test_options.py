@@ -32,18 +32,17 @@ def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None
         "encoder_weights": "timm", "epochs": 3, "batch": 4, "learning_rate": 0.5, "weight_decay": 0.25, "average": 0.5,
         "validation": 0.5, "seed": 9, "device": "cpu", "devices": 2, "precision": "32", "also": ("a", "b"),
         "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x", "also_fold": 1,
-        "mix": "all", "normals": 2, "presence": 0.5, "spoiled": 0.5, "decayed": "kernels", "mirrored": True,
+        "mix": "all", "normals": 2, "presence": 0.5, "spoiled": 0.5, "decayed": "kernels",
         "share": 0.5, "norms": "shared",
     }  # fmt: skip
     assert given.keys() == FIELDS.keys() - {"pretrained"}
     flags = [
-        (FIELDS[name].flag, *([] if FIELDS[name].kind is bool else [str(each)]))
+        (FIELDS[name].flag, str(each))
         for name, value in given.items()
         for each in (value if isinstance(value, tuple) else (value,))
     ]
     assert called(*(word for pair in flags for word in pair), "--count", "1") == (Config(**given), 1)
     assert called("--data", "x", "--pretrained", "run")[0].pretrained == "run"
-    assert not called("--data", "x", "--no-mirrored")[0].mirrored
 
 
 def test_a_flag_stands_over_the_recipe(tmp_path: Path) -> None:

@@ -21,8 +21,6 @@ def values(name: str) -> st.SearchStrategy[Any]:
     told = FIELDS[name].setting
     if told.allowed:
         return st.sampled_from(told.allowed)
-    if FIELDS[name].kind is bool:
-        return st.booleans()
     if FIELDS[name].kind is int:
         return st.integers(int(told.least), int(told.most))
     if FIELDS[name].kind is float:

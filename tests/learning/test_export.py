@@ -75,10 +75,9 @@ def test_no_path_of_the_machine_is_in_the_file(written: Path) -> None:
     json.dumps(modelfile.read_record(written))
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_presence_is_an_output_of_its_own_and_its_rule_stands_in_the_record(tmp_path: Path, mirrored: bool) -> None:
+def test_presence_is_an_output_of_its_own_and_its_rule_stands_in_the_record(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = {"model": "attention-unet", "width": 4, "presence": True, "mirrored": mirrored}
+    model = {"model": "attention-unet", "width": 4, "presence": True}
     checkpoint.save(tmp_path / "a.safetensors", build(**model).state_dict(), RECORD | {"model": model})
     export(tmp_path / "a.safetensors", tmp_path / "a.onnx", extra={"least_presence": 0.999})
     outputs = [output.name for output in onnx.load(str(tmp_path / "a.onnx")).graph.output]

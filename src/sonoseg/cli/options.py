@@ -89,7 +89,7 @@ def _flag(field: Field) -> Parameter:
     facts = [f"default: {field.default}"] if field.default not in (dataclasses.MISSING, (), "") else []
     facts += [f"{told.least:g} to {told.most:g}"] if math.isfinite(told.most) else []
     option = typer.Option(
-        field.flag + (field.flag.replace("--", "/--no-", 1) if field.kind is bool else ""),
+        field.flag,
         help=f"{told.sentence}  [{'; '.join(facts)}]" if facts else told.sentence,
         metavar=told.form or "|".join(told.allowed) or None,
     )

@@ -75,7 +75,6 @@ class Config:
     presence: float = setting(
         0.0, "Weight of the loss of a head that tells whether there is a lesion at all; 0 for no such head.", 0, 10
     )
-    mirrored: bool = setting(False, "Whether the finished network answers with the mean over an image and its mirror.")
     loss: str = setting(
         "lesions",
         "Images that its Dice part is over: those with lesions, all, or none for cross-entropy alone.",

@@ -52,8 +52,6 @@ class WithGates(nn.Module):
         logits, presence = self.network.answer(image)
         for hook in hooks:
             hook.remove()
-        if self.network.mirrored:
-            maps = [of_both[: image.shape[0]] for of_both in maps]  # those of the mirror images stand behind them
         return (logits, *maps) if presence is None else (logits, presence, *maps)
 
 

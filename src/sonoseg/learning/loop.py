@@ -233,9 +233,8 @@ def model_record(config: Config) -> dict[str, Any]:
         "steps": config.steps,
         "padding": config.padding,
     }
-    more = {"presence": config.presence > 0, "mirrored": config.mirrored}
-    shared = {"norms": config.norms} if config.norms != "each" else {}
-    return record | shared | {name: True for name, used in more.items() if used}
+    later = {"presence": config.presence > 0, "norms": config.norms}
+    return record | {name: value for name, value in later.items() if value not in (False, "each")}
 
 
 def in_bfloat16(config: Config) -> bool:

@@ -65,18 +65,3 @@ def test_presence_stands_beside_the_mask_and_changes_nothing_of_it() -> None:
     assert presence is not None
     assert presence.shape == (3,)
     torch.testing.assert_close(both.answer(images[1:2])[1], presence[1:2])
-
-
-def test_a_mirrored_network_gives_the_mirror_image_its_mirrored_answer_and_trains_as_any() -> None:
-    torch.manual_seed(0)
-    model = UNet(PlainEncoder(DoubleConvolution, 4, levels=3), DoubleConvolution, PassThrough, 1, None, True, True)
-    images = torch.rand(3, 1, 40, 33)
-    logits, presence = model.eval().answer(images)
-    turned, of_turned = model.answer(images.flip(-1))
-    torch.testing.assert_close(turned, logits.flip(-1))
-    torch.testing.assert_close(of_turned, presence)
-    torch.testing.assert_close(model(images[1:2]), logits[1:2])
-    alone = UNet(PlainEncoder(DoubleConvolution, 4, levels=3), DoubleConvolution, PassThrough, 1, None, True)
-    alone.load_state_dict(model.state_dict())
-    assert not torch.allclose(alone.eval()(images), logits, atol=1e-4)
-    assert torch.equal(alone.train()(images), model.train()(images))

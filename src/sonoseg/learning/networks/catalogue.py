@@ -42,7 +42,6 @@ def build(
     steps: int = 2,
     padding: str = "plain",
     presence: bool = False,
-    mirrored: bool = False,
     norms: str = "each",
 ) -> UNet:
     """Make a model of the catalogue, with fresh weights except those of ``encoder_weights``.
@@ -51,7 +50,6 @@ def build(
     twice as many at each coarser level; its strided convolutions are padded on both sides ("plain") or as TensorFlow
     does ("same"). ``steps`` is the number of recurrences, for the recurrent ones, and ``norms`` says whether each of
     them has a normalisation of its own ("each") or all have one ("shared"). ``presence`` adds a ``PresenceHead``.
-    ``mirrored`` lets it look at the mirror image as well, as ``UNet`` says.
     Raises UserError for an unknown name, a number that is too small, and whatever ``TimmEncoder`` refuses.
     """
     if model not in CATALOGUE:
@@ -64,12 +62,12 @@ def build(
     block = make_block(steps, norms == "shared")
     if encoder is None:
         plain: Encoder = PlainEncoder(block, width)
-        return UNet(plain, block, gate, classes, presence=presence, mirrored=mirrored)
+        return UNet(plain, block, gate, classes, presence=presence)
     finest = max(1, width // 2)
     options = {"pad_type": padding} if padding == "same" else {}
     backbone: Encoder = TimmEncoder(encoder, encoder_weights, stem_width=finest, **options)
     widths = [finest * 2**level for level in range(len(backbone.channels) - 1)]
-    return UNet(backbone, block, gate, classes, widths, presence, mirrored)
+    return UNet(backbone, block, gate, classes, widths, presence)
 
 
 def count_parameters(model: nn.Module) -> int:

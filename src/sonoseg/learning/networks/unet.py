@@ -47,8 +47,7 @@ class UNet(nn.Module):
     """U-Net of any encoder, block and gate (Ronneberger et al. 2015).
 
     ``widths`` are the channels of the decoder's levels, finest first; by default those of the encoder. ``presence``
-    says whether there is a ``PresenceHead``; ``mirrored``, whether in evaluation mode it answers with the mean of its
-    logits on the image and on its mirror image, left for right.
+    says whether there is a ``PresenceHead``.
     The normalisation of the input is the first layer, and its values ``mean`` and ``std`` are in the state dict.
     """
 
@@ -63,10 +62,8 @@ class UNet(nn.Module):
         classes: int,
         widths: Sequence[int] | None = None,
         presence: bool = False,
-        mirrored: bool = False,
     ) -> None:
         super().__init__()
-        self.mirrored = mirrored
         skips = encoder.channels[:-1]
         widths = tuple(widths or skips)
         inputs = (*widths[1:], encoder.channels[-1])
@@ -87,15 +84,6 @@ class UNet(nn.Module):
 
     def answer(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """As ``forward``, and beside it the logits of presence, (N,), or None without that head."""
-        if self.training or not self.mirrored:
-            return self._look(image)
-        count = image.shape[0]
-        logits, presence = self._look(torch.cat((image, image.flip(-1))))
-        if presence is not None:
-            presence = (presence[:count] + presence[count:]) / 2
-        return (logits[:count] + logits[count:].flip(-1)) / 2, presence
-
-    def _look(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         *skips, x = self.encoder((image - self.mean) / self.std)
         presence = self.presence(x) if self.presence else None
         for step, skip in zip(self.decoder, reversed(skips), strict=True):
