@@ -25,6 +25,7 @@ def audit(
     from sonoseg.cli.progress import Bar
     from sonoseg.data.audit import measure
     from sonoseg.data.sets.sources import open_set
+    from sonoseg.evaluation.audited import sum_up
     from sonoseg.reports.audit import page
 
     if out.exists() and not out.is_dir():
@@ -36,10 +37,11 @@ def audit(
 
     with stoppable("start it again; nothing was written"):
         found = measure(open_set(source), page.thumbnail, progress)
-        written = page.write(out, found, shlex.join(["sonoseg", *sys.argv[1:]]))
+        figures = sum_up(found)
+        written = page.write(out, found, figures, shlex.join(["sonoseg", *sys.argv[1:]]))
     for failure in found.failures:
         typer.echo(f"{failure.name}: {failure.message}", err=True)
-    for sentence in page.sentences(found):
+    for sentence in page.sentences(found, figures):
         typer.echo(sentence)
     for path in written:
         typer.echo(f"written: {path}")

@@ -7,6 +7,7 @@ from odd_set import odd_set
 from sonoseg.reports.audit import page
 from sonoseg.data.audit import COLUMNS, measure
 from sonoseg.data.samples import ALONE
+from sonoseg.evaluation.audited import sum_up
 from markup import Checker
 
 COMMAND = "sonoseg data audit 'odd:<here>'"
@@ -16,6 +17,10 @@ def made(*names, **options):
     return measure(odd_set(names, **options) if names else odd_set(**options), page.thumbnail)
 
 
+def paged(audit):
+    return page.page(audit, sum_up(audit), COMMAND)
+
+
 @pytest.fixture(scope="module")
 def audit():
     return made()
@@ -23,7 +28,7 @@ def audit():
 
 @pytest.fixture(scope="module")
 def text(audit):
-    return page.page(audit, COMMAND)
+    return paged(audit)
 
 
 def test_the_page_asks_for_nothing_from_outside(text) -> None:
@@ -71,28 +76,28 @@ def test_the_page_says_what_was_found(text) -> None:
 def test_the_groups_of_the_set_are_compared_with_those_found() -> None:
     same = {"plain": "one", "copy": "one"}
     names = ("plain", "odd", "copy")
-    text = page.page(made(*names, grouping="copies (known)", groups=same), COMMAND)
+    text = paged(made(*names, grouping="copies (known)", groups=same))
     assert "It keeps the images of every group of copies together." in text
     assert "Of its 1 group of copies, 1 were found here just as they are." in text
-    alone = page.page(made(*names, grouping=ALONE), COMMAND)
+    alone = paged(made(*names, grouping=ALONE))
     assert "It parts 1 of the 1 group " in alone
     assert "that the set&#39;s own groups part" not in alone
 
 
 def test_a_set_without_copies_without_lesions_or_of_one_image_has_a_page() -> None:
     for names in (("plain", "odd"), ("normal", "missing"), ("plain",), ("normal",)):
-        text = page.page(made(*names), COMMAND)
+        text = paged(made(*names))
         assert "is a copy of another one" in text
         assert "agreement" not in Checker(text).ids
 
 
 def test_both_files_are_written_and_an_earlier_audit_is_replaced(tmp_path, audit) -> None:
     folder = tmp_path / "deep" / "audit"
-    first = page.write(folder, audit, COMMAND)
+    first = page.write(folder, audit, sum_up(audit), COMMAND)
     assert [path.name for path in first] == ["audit.html", "audit.csv"]
     before = [path.read_bytes() for path in first]
     first[0].write_text("old", encoding="utf-8")
-    page.write(folder, audit, COMMAND)
+    page.write(folder, audit, sum_up(audit), COMMAND)
     assert [path.read_bytes() for path in first] == before
     assert sorted(path.name for path in folder.iterdir()) == ["audit.csv", "audit.html"]
     with first[1].open(encoding="utf-8", newline="") as file:

@@ -1,10 +1,7 @@
-import math
-
-import pytest
-
 from odd_set import odd_set
 from sonoseg.reports.audit import plots
 from sonoseg.data.audit import Audit, Comparison, Look
+from sonoseg.evaluation.audited import sum_up
 
 PLAIN = {"shape": (20, 30), "masks": 1, "lesions": 1, "specks": 0, "holes": 0, "touches_border": False}
 
@@ -30,17 +27,15 @@ def test_only_two_outlines_that_could_be_compared_count() -> None:
         Comparison("a", "d", 0.0, True),
         Comparison("b", "c", None, False),
     )
-    found = plots.agreement(audit(compared))
-    assert plots.noise(audit(compared))["mean"] == plots.median(audit(compared)) == pytest.approx(0.7)
+    found = plots.agreement(audit(compared), sum_up(audit(compared)).agreement)
+    assert list(plots.outlined_twice(audit(compared))) == [0.5, 0.9]
     assert found["table"].rows[0][0] == "2"
     assert found["note"].startswith("4 pairs lie in one group. Left out: 1 where one mask")
     assert not found["enough"]
 
 
 def test_without_copies_there_is_no_agreement() -> None:
-    assert plots.agreement(audit()) is None
-    assert plots.noise(audit()) is None
-    assert math.isnan(plots.median(audit()))
+    assert plots.agreement(audit(), sum_up(audit()).agreement) is None
 
 
 def test_classes_have_rows_of_their_own_and_one_of_all() -> None:
@@ -58,7 +53,7 @@ def test_classes_have_rows_of_their_own_and_one_of_all() -> None:
 
 def test_charts_say_their_figures_in_words() -> None:
     assert 'aria-label="Share with marks: benign 50\u00a0% of 2; normal 0\u00a0% of 1"' in plots.marks_chart(
-        audit(), ["benign", "normal"]
+        sum_up(audit()).marked, ["benign", "normal"]
     )
     assert len(plots.size_charts(audit(), ["benign", "normal"])) == 2
     assert len(plots.size_charts(audit(), ["normal"])) == 1

@@ -13,6 +13,7 @@ from sonoseg import __version__
 from sonoseg.reports.audit import plots
 from sonoseg.reports import charts
 from sonoseg.reports.audit.checks import CHECKS
+from sonoseg.evaluation.audited import Figures
 from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.registration import COPY_SCORE
 from sonoseg.images.marks import MARK_SCORE
@@ -45,22 +46,22 @@ def thumbnail(image: Image, mask: NDArray[np.bool_]) -> Thumbnail:
     return Thumbnail(charts.scan(image.pixels, THUMBNAIL), charts.outline(mask))
 
 
-def write(folder: Path, audit: Audit, command: str) -> list[Path]:
+def write(folder: Path, audit: Audit, figures: Figures, command: str) -> list[Path]:
     """Write ``audit.html`` and ``audit.csv``, each whole or not at all; what an earlier audit wrote is replaced.
 
-    audit: measured with ``thumbnail`` kept. command: how it was started, for the page. Errors: ``OSError``.
+    audit: measured with ``thumbnail`` kept. figures: of that audit. command: how it was started, for the page. Errors: ``OSError``.
     """
     write_csv(folder / TABLE, COLUMNS, rows(audit))
-    write_text(folder / PAGE, page(audit, command))
+    write_text(folder / PAGE, page(audit, figures, command))
     return [folder / PAGE, folder / TABLE]
 
 
-def sentences(audit: Audit) -> list[str]:
+def sentences(audit: Audit, figures: Figures) -> list[str]:
     """What was found, in the sentences that the page begins with."""
-    return _sentences(audit, _Copies(audit), _found(audit))
+    return _sentences(audit, figures, _Copies(audit), _found(audit))
 
 
-def page(audit: Audit, command: str) -> str:
+def page(audit: Audit, figures: Figures, command: str) -> str:
     """Make the page; arguments as of ``write``."""
     copies = _Copies(audit)
     found = _found(audit)
@@ -72,7 +73,7 @@ def page(audit: Audit, command: str) -> str:
     return fill(
         "audit.html.j2",
         data=audit.data,
-        sentences=_sentences(audit, copies, found),
+        sentences=_sentences(audit, figures, copies, found),
         facts=_facts(audit, copies),
         summary=_summary(audit, copies, found),
         numbers={name: index for index, name in enumerate(shown)},
@@ -84,11 +85,11 @@ def page(audit: Audit, command: str) -> str:
         least=copies.within[:LEAST],
         others=copies.within[LEAST : copies.room],
         hidden_groups=max(0, len(copies.within) - copies.room),
-        agreement=plots.agreement(audit),
+        agreement=plots.agreement(audit, figures.agreement),
         own=own,
         findings=[(check, found[check.key]) for check in CHECKS],
         pictured=pictured,
-        marks_chart=plots.marks_chart(audit, labels),
+        marks_chart=plots.marks_chart(figures.marked, labels),
         labels=labels,
         class_table=plots.class_table(audit, labels),
         size_charts=plots.size_charts(audit, labels),
@@ -156,7 +157,9 @@ def _found(audit: Audit) -> dict[str, list[Look]]:
     return {check.key: check.among(audit.looks) for check in CHECKS}
 
 
-def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
+def _sentences(
+    audit: Audit, figures: Figures, copies: _Copies, found: Mapping[str, Sequence[Look]]
+) -> list[str]:
     images = len(audit.looks)
     scans = images - copies.images + len(copies.groups)
     told = (
@@ -169,11 +172,12 @@ def _sentences(audit: Audit, copies: _Copies, found: Mapping[str, Sequence[Look]
     if copies.crossing:
         bears = "bears" if len(copies.crossing) == 1 else "bear"
         sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
-    noise = plots.noise(audit)
-    if noise and noise["groups"] >= plots.ENOUGH:
+    agreed = figures.agreement
+    if agreed and agreed["groups"] >= plots.ENOUGH:
         sentences.append(
-            f"The same scan outlined twice agrees at a mean Dice of {sentence(noise)}, median "
-            f"{number(plots.median(audit))} ({_count(noise['n'], 'pair')}): the ceiling that the labels set."
+            f"The same scan outlined twice agrees at a mean Dice of {sentence(agreed)}, median "
+            f"{number(float(np.median(plots.outlined_twice(audit))))} ({_count(agreed['n'], 'pair')}): the ceiling "
+            "that the labels set."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")

@@ -1,14 +1,13 @@
 """The figures and tables of an audit's page: how far masks agree, marks by class, classes and sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sonoseg.data.audit import Audit, Look
-from sonoseg.evaluation.intervals import bootstrap_mean, plain
 from sonoseg.reports import charts
 from sonoseg.reports.charts import Axis, Estimate, Series
 from sonoseg.reports.figures import MISSING, Found, number, percent, span
@@ -20,26 +19,16 @@ ENOUGH = 10
 _TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 
 
-def noise(audit: Audit) -> Found | None:
-    """Mean Dice of two outlines of one scan, its interval by drawing groups; None where there are no such pairs."""
-    pairs = audit.outlined_twice()
-    if not pairs:
-        return None
-    return plain(bootstrap_mean([each.dice or 0.0 for each in pairs], [audit.groups[each.first] for each in pairs]))
+def outlined_twice(audit: Audit) -> NDArray[np.float64]:
+    """Dice of two outlines of one scan, in order, ``float (n,)``."""
+    return np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
 
 
-def median(audit: Audit) -> float:
-    """Median Dice of two outlines of one scan; NaN where there are none."""
-    dice = [each.dice or 0.0 for each in audit.outlined_twice()]
-    return float(np.median(dice)) if dice else np.nan
-
-
-def agreement(audit: Audit) -> dict[str, Any] | None:
-    """Chart, table and note about two outlines of one scan; None where there are no such pairs."""
-    found = noise(audit)
+def agreement(audit: Audit, found: Found | None) -> dict[str, Any] | None:
+    """Chart, table and note about two outlines of one scan and their figure; None where there are no such pairs."""
     if not found:
         return None
-    dice = np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
+    dice = outlined_twice(audit)
     reached = np.linspace(1, 0, len(dice) + 1)
     y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
     series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
@@ -57,13 +46,12 @@ def agreement(audit: Audit) -> dict[str, Any] | None:
     return {"chart": chart, "table": table, "note": note, "enough": found["groups"] >= ENOUGH}
 
 
-def marks_chart(audit: Audit, labels: Sequence[str]) -> Markup:
-    """Share of the images of each label that bear marks, with its interval by drawing groups of copies."""
+def marks_chart(marked: Mapping[str, Found], labels: Sequence[str]) -> Markup:
+    """Share of the images of each label that bear marks, with its interval."""
     estimates = []
-    for colour, (label, looks) in enumerate(_by_label(audit, labels).items(), 1):
-        groups = [audit.groups[look.name] for look in looks]
-        found = plain(bootstrap_mean([float(look.marked) for look in looks], groups))
-        text = f"{percent(found['mean'], 0)} of {len(looks)}"
+    for colour, label in enumerate(labels, 1):
+        found = marked[label]
+        text = f"{percent(found['mean'], 0)} of {found['n']}"
         estimates.append(Estimate(label, colour, found["mean"], found["low"], found["high"], text))
     axis = Axis("% of the images", 0, 1, _TENTHS, write=lambda share: number(100 * share, 0))
     alt = "Share with marks: " + "; ".join(f"{each.name} {each.text}" for each in estimates)
