@@ -15,10 +15,7 @@ from sonoseg.experiments.benchmark import (
     assemble,
     benchmark,
     hours_left,
-    images_per_second,
-    machines,
     missing,
-    train_seconds,
 )
 from sonoseg.experiments.plan import Arm, Plan, of_models
 from sonoseg.learning.config import Config
@@ -103,13 +100,6 @@ def test_the_tables_of_cells_are_enough(out: Path, tmp_path: Path) -> None:
     assert "calibration" not in summary  # the cells came without their counts
 
 
-def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None:
-    runs = [[{"seconds": 1.0}, {"seconds": 2.0}], [{"seconds": 5.0}]]
-    assert train_seconds(runs) == 4.0
-    assert train_seconds([*runs, [{"epoch": 1}]]) is None
-    assert train_seconds([]) is None
-
-
 @pytest.mark.parametrize("judged", [True, False])
 def test_other_settings_and_folds_do_not_mix_with_what_stands(out: Path, tmp_path: Path, judged: bool) -> None:
     shutil.copytree(out, tmp_path / "out")
@@ -184,19 +174,6 @@ def test_hours_left_are_counted_in_epochs_of_the_arm(tmp_path: Path) -> None:
         (cells[name] / "history.jsonl").write_text(f"{json.dumps({'seconds': 360})}\n" * epochs)
     (cells["a fold 0 seed 0"] / "cases.csv").touch()
     assert hours_left(plan, tmp_path) == pytest.approx((6 + 20) / 10)  # the rest of a; b as long as a
-
-
-def test_speed_and_machines_of_the_runs() -> None:
-    slow, fast = ([{"seconds": 2.0, "images_per_second": speed}] for speed in (10.0, 30.0))
-    assert images_per_second([slow, fast]) == 20
-    assert images_per_second([slow, [{"seconds": 2.0}]]) is None
-    here, there = {"machine": "m", "threads": 1}, {"machine": "n", "threads": 2}
-    told = [
-        [{"from_epoch": 1, **here}, {"from_epoch": 7, **here}],
-        [{"from_epoch": 1, **here}, {"from_epoch": 3, **there}],
-        [],
-    ]
-    assert machines(told) == [{**here, "runs": 2}, {**there, "runs": 1}]
 
 
 def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None:

@@ -1,6 +1,5 @@
 """A plan, worked through: what is in the output folder is kept, what is missing is trained; then tables and a page."""
 
-import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import judge
 from sonoseg.evaluation.summary import CALIBRATION, CASES, sum_up, write_tables
+from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
 from sonoseg.experiments.plan import ELSEWHERE, Cell, Plan
 from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, read_config
@@ -137,7 +137,7 @@ def hours_left(plan: Plan, out: Path) -> float | None:
 
     An epoch of an arm that has none yet counts as the mean of the others.
     """
-    lines = {cell: _lines(cell.folder(out) / HISTORY) for cell in plan.cells}
+    lines = {cell: lines_of(cell.folder(out) / HISTORY) for cell in plan.cells}
     seconds: dict[str, list[float]] = {}
     for cell, history in lines.items():
         seconds.setdefault(cell.arm, []).extend(line["seconds"] for line in history if "seconds" in line)
@@ -162,7 +162,7 @@ def assemble(plan: Plan, data: DataSet, out: Path, command: str, pictures: bool 
     cases = [case for cell in cells for case in read_cases(cell.folder(out) / CASES)]
     counts = _counts(cells, out)
     summary = sum_up(cases, counts) | _circumstances(plan, data, command)
-    histories = {cell.name: _lines(cell.folder(out) / HISTORY) for cell in cells}
+    histories = {cell.name: lines_of(cell.folder(out) / HISTORY) for cell in cells}
     for arm in plan.arms:
         own = [cell for cell in cells if cell.arm == arm.name]
         network = new_network(replace(arm.recipe, encoder_weights="none"))  # cells may have come without their weights
@@ -171,7 +171,8 @@ def assemble(plan: Plan, data: DataSet, out: Path, command: str, pictures: bool 
             "multiply_adds": multiply_adds(network, arm.recipe.size),
             "train_seconds": train_seconds([histories[cell.name] for cell in own]),
             "images_per_second": images_per_second([histories[cell.name] for cell in own]),
-            "machines": machines([_lines(cell.folder(out) / MACHINES) for cell in own]),
+            "learning": learning([histories[cell.name] for cell in own]),
+            "machines": machines([lines_of(cell.folder(out) / MACHINES) for cell in own]),
         }
     folds.write(out / FOLDS, data.folds)
     write_tables(out, cases, counts, summary)
@@ -185,32 +186,6 @@ def _counts(cells: Sequence[Cell], out: Path) -> list[Counted]:
     tables = {cell: cell.folder(out) / CALIBRATION for cell in cells}
     lacking = {cell.arm for cell, table in tables.items() if not table.is_file()}
     return [entry for cell, table in tables.items() if cell.arm not in lacking for entry in calibration.read(table)]
-
-
-def train_seconds(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
-    """Mean time that a run took, its resumes summed up; None where a history is older than the clock in it."""
-    lines = [line for history in histories for line in history]
-    if not lines or any("seconds" not in line for line in lines):
-        return None
-    return round(sum(line["seconds"] for line in lines) / len(histories), 1)
-
-
-def images_per_second(histories: Sequence[Sequence[Mapping[str, float]]]) -> float | None:
-    """Images that were trained on in a second, over all epochs; None where a history is older than the clock in it."""
-    lines = [line for history in histories for line in history]
-    if not lines or any("images_per_second" not in line for line in lines):
-        return None
-    images = sum(line["images_per_second"] * line["seconds"] for line in lines)
-    return round(images / sum(line["seconds"] for line in lines), 2)
-
-
-def machines(told: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Where the runs were trained, each machine once with how many of them it had a part in; empty where none tells."""
-    found: dict[tuple[Any, ...], int] = {}
-    for lines in told:
-        for line in {tuple((name, value) for name, value in line.items() if name != "from_epoch") for line in lines}:
-            found[line] = found.get(line, 0) + 1
-    return [{**dict(line), "runs": runs} for line, runs in found.items()]
 
 
 def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
@@ -234,11 +209,6 @@ def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
         "machine": processor(),
         "command": command,
     }
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of JSON in a file; none where it is not there."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def _gallery(

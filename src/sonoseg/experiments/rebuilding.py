@@ -9,6 +9,7 @@ from sonoseg.evaluation import calibration
 from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.summary import CALIBRATION, CASES, SUMMARY, sum_up
 from sonoseg.experiments.benchmark import REPORT
+from sonoseg.experiments.histories import learning, lines_of
 from sonoseg.experiments.plan import CELLS
 from sonoseg.files import write_json
 from sonoseg.learning.run import HISTORY
@@ -27,13 +28,15 @@ def rebuild(folder: Path) -> dict[str, Any]:
     stands = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     cases = read_cases(folder / CASES)
     counts = calibration.read(folder / CALIBRATION) if (folder / CALIBRATION).is_file() else []
-    made = sum_up(cases, counts)
+    made, histories = sum_up(cases, counts), _histories(folder, cases)
     for model, entry in stands["models"].items():
         made["models"][model] |= {name: value for name, value in entry.items() if name not in made["models"][model]}
+        if own := [history for name, history in histories.items() if name.startswith(f"{model} fold ")]:
+            made["models"][model]["learning"] = learning(own)
     summary = made | {name: value for name, value in stands.items() if name not in made}
     write_json(folder / SUMMARY, summary)
     if (folder / REPORT).is_file():
-        page.write(folder / REPORT, summary, cases, _histories(folder, cases))
+        page.write(folder / REPORT, summary, cases, histories)
     return summary
 
 
@@ -43,6 +46,6 @@ def _histories(folder: Path, cases: list[Case]) -> dict[str, list[dict[str, floa
     for model, fold, seed in dict.fromkeys((case.model, case.fold, case.seed) for case in cases):
         name = f"{model} fold {fold} seed {seed}"
         history = folder / CELLS / name.replace(" ", "-") / HISTORY
-        if history.is_file():
-            found[name] = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        if lines := lines_of(history):
+            found[name] = lines
     return found

@@ -94,7 +94,7 @@ def page(
         histories_per_model=len(histories) // max(1, len(models)),
         headings=HEADINGS,
         lesion_pixels=LESION_PIXELS,
-        learning_charts=_learning_charts(histories, models),
+        learning_charts=_learning_charts(summary, histories),
         seed_table=tables.seed_table(summary),
         confidence=_confidence(summary),
         calibration=_calibration(summary) if "calibration" in summary else None,
@@ -185,27 +185,23 @@ def _size_charts(summary: Mapping[str, Any], cases: Sequence[Case]) -> list[Mark
     return drawn
 
 
-def _learning_charts(histories: Mapping[str, History], models: Sequence[str]) -> list[Markup]:
-    by_model: dict[str, list[History]] = defaultdict(list)
-    for cell, history in histories.items():
-        by_model[cell.rsplit(" fold ", 1)[0]].append(history)
+def _learning_charts(summary: Mapping[str, Any], histories: Mapping[str, History]) -> list[Markup]:
     kinds = (("loss", "Training loss"), ("validation_dice", "Dice on the validation part"))
-    charted = (_learning_chart(by_model, models, name, title) for name, title in kinds)
+    charted = (_learning_chart(summary, histories, name, title) for name, title in kinds)
     return [chart for chart in charted if chart is not None]
 
 
 def _learning_chart(
-    by_model: Mapping[str, Sequence[History]], models: Sequence[str], name: str, title: str
+    summary: Mapping[str, Any], histories: Mapping[str, History], name: str, title: str
 ) -> Markup | None:
     series = []
-    for colour, model in enumerate(models, 1):
-        curves = [{line["epoch"]: line[name] for line in each if name in line} for each in by_model.get(model, ())]
-        curves = [curve for curve in curves if curve]
-        if len(curves) > 1:
-            series += [Series("", colour, list(curve), list(curve.values()), faint=True) for curve in curves]
-        epochs = sorted({epoch for curve in curves for epoch in curve})
-        means = [float(np.mean([curve[epoch] for curve in curves if epoch in curve])) for epoch in epochs]
-        series.append(Series(model, colour, epochs, means))
+    for colour, (model, entry) in enumerate(summary["models"].items(), 1):
+        own = [history for cell, history in histories.items() if cell.rsplit(" fold ", 1)[0] == model]
+        for history in own if len(own) > 1 else ():
+            run = {line["epoch"]: line[name] for line in history if name in line}
+            series.append(Series("", colour, list(run), list(run.values()), faint=True))
+        mean = entry.get("learning", {}).get(name, {"x": [], "y": []})
+        series.append(Series(model, colour, mean["x"], mean["y"]))
     highest = max((float(np.max(each.x)) for each in series if len(np.asarray(each.x))), default=0.0)
     if not highest:
         return None
