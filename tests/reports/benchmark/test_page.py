@@ -42,11 +42,11 @@ def make_cases(models=MODELS, images=40, seeds=(0,), confident=False):
     return rows
 
 
-def make_summary(cases):
+def make_summary(cases, histories=()):
     summary = sum_up(cases)
     for values in summary["models"].values():
         values |= {"parameters": 2_200_000, "multiply_adds": 1_100_000_000, "train_seconds": 600.0}
-        values["learning"] = {"loss": {"x": [1, 2, 3], "y": [0.5, 0.5, 0.5]}}
+        values["learning"] = {"loss": {"x": [1, 2, 3], "y": [0.5, 0.5, 0.5]}} if histories else {}
     return summary | {
         "data": {
             "name": "phantom",
@@ -81,9 +81,8 @@ def make_gallery(cases, names):
 
 def make_page(cases=None, histories=None, gallery=(), **changes):
     cases = make_cases() if cases is None else cases
-    return page.page(
-        make_summary(cases) | changes, cases, make_histories() if histories is None else histories, gallery
-    )
+    histories = make_histories() if histories is None else histories
+    return page.page(make_summary(cases, histories) | changes, cases, histories, gallery)
 
 
 @pytest.fixture(scope="module")
