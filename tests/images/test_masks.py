@@ -38,6 +38,16 @@ def test_packed_lengths_are_unpacked(mask):
     assert np.array_equal(decode(found | {"counts": pack(found["counts"])}, mask.shape), mask)
 
 
+def test_a_margin_of_the_extent_ends_with_the_image():
+    mask = np.zeros((10, 12), bool)
+    mask[1, 6] = True
+    grown = np.zeros_like(mask)
+    grown[extent(mask, margin=2)] = True
+    assert np.argwhere(grown).min(0).tolist() == [0, 4]
+    assert np.argwhere(grown).max(0).tolist() == [3, 8]
+    assert extent(np.zeros((3, 3), bool), margin=1) == (slice(0), slice(0))
+
+
 @settings(deadline=None, max_examples=50)
 @given(MASKS)
 def test_the_extent_holds_all_of_a_mask_and_no_line_more(mask):

@@ -116,7 +116,7 @@ def evaluate(
     need_training()
     from sonoseg.evaluation.summary import CASES, SUMMARY
     from sonoseg.experiments.evaluating import evaluate as judge
-    from sonoseg.reports.benchmark.findings import abroad
+    from sonoseg.reports.benchmark.sentences import abroad
 
     found = judge(run, data, home, out, progress().evaluated)
     if external := found.summary.get("external"):

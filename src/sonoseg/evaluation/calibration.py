@@ -23,6 +23,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.intervals import Interval, bootstrap_mean, bootstrap_sums, mean_of_runs, plain, plain_number
 from sonoseg.evaluation.metrics import boundary
 from sonoseg.files import write_csv
+from sonoseg.images.masks import extent
 
 BINS = 10
 """Steps of probability, all of one width."""
@@ -83,9 +84,7 @@ def band(truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not area:
         return near
     reach = max(LEAST, BAND * math.sqrt(area / math.pi))
-    rows, columns = (np.flatnonzero(truth.any(axis=axis)) for axis in (1, 0))
-    margin = math.ceil(reach)
-    box = tuple(slice(max(0, line[0] - margin), line[-1] + margin + 1) for line in (rows, columns))
+    box = extent(truth, margin=math.ceil(reach))
     near[box] = distance_transform_edt(~boundary(truth)[box]) <= reach
     return near
 

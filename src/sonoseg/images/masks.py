@@ -23,10 +23,16 @@ _BLOCK = 4096
 """Edges that are filled at a time: memory does not grow with their number."""
 
 
-def extent(mask: Mask) -> tuple[slice, slice]:
-    """The smallest part of a mask that holds all of it: rows, columns; both empty where it is."""
+def extent(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
+    """The smallest part of an image that holds all of a mask: rows, columns; both empty where it is.
+
+    margin: pixels that are added on every side, as far as the image goes.
+    """
     rows, columns = (np.flatnonzero(mask.any(axis=axis)).tolist() for axis in (1, 0))
-    return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if rows else (slice(0), slice(0))
+    if not rows:
+        return slice(0), slice(0)
+    top, bottom = max(0, rows[0] - margin), rows[-1] + margin + 1
+    return slice(top, bottom), slice(max(0, columns[0] - margin), columns[-1] + margin + 1)
 
 
 def dice(one: Mask, other: Mask) -> float | None:

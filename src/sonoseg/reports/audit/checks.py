@@ -11,7 +11,7 @@ NORMAL = "normal"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One kind of peculiarity. key: of its section. meaning, advice: sentences for the page. note: below a picture."""
 
     key: str
@@ -27,28 +27,28 @@ class Finding:
 
 
 CHECKS = (
-    Finding(
+    Check(
         "missing",
         "No lesion drawn, though the label names one",
         lambda look: look.empty and look.label not in (NORMAL, "unknown"),
         "The label says that there is a lesion and the mask is empty: one of the two is wrong.",
         "Look at each. Until then leave them out: a model that finds the lesion would be punished.",
     ),
-    Finding(
+    Check(
         "unexpected",
         "A lesion drawn on a normal image",
         lambda look: not look.empty and look.label == NORMAL,
         "The label says that there is nothing, and something is outlined.",
         "Look at each. They would count as normals that no model can get right.",
     ),
-    Finding(
+    Check(
         "full",
         "Masks that cover the image",
         lambda look: look.full,
         f"The mask covers {percent(FULL_SHARE, 0)} of the image or more: inverted, or a placeholder.",
         "Check whether black and white were exchanged.",
     ),
-    Finding(
+    Check(
         "several",
         "Several masks for one image",
         lambda look: (look.masks or 0) > 1,
@@ -57,7 +57,7 @@ CHECKS = (
         "Unite them, as Sonoseg does.",
         lambda look: f"{look.masks} masks",
     ),
-    Finding(
+    Check(
         "lesions",
         "Several lesions in one mask",
         lambda look: look.lesions > 1,
@@ -65,7 +65,7 @@ CHECKS = (
         "Count lesions as well as pixels: Dice hardly notices that a small one was missed.",
         lambda look: f"{look.lesions} lesions",
     ),
-    Finding(
+    Check(
         "specks",
         "Specks",
         lambda look: look.specks > 0,
@@ -74,7 +74,7 @@ CHECKS = (
         "the Hausdorff distance meaningless.",
         lambda look: f"{look.specks} speck{'s' if look.specks > 1 else ''}",
     ),
-    Finding(
+    Check(
         "holes",
         "Holes",
         lambda look: look.holes > 0,
@@ -83,14 +83,14 @@ CHECKS = (
         "Fill those of a few pixels; look at the large ones.",
         lambda look: f"{look.holes} hole{'s' if look.holes > 1 else ''}",
     ),
-    Finding(
+    Check(
         "border",
         "Masks that touch the border",
         lambda look: look.touches_border,
         "The lesion is cut off by the picture, so that its true size is unknown.",
         "Keep them for training. Leave them out where sizes are judged.",
     ),
-    Finding(
+    Check(
         "marks",
         "Burnt-in marks",
         lambda look: look.marked,
@@ -99,7 +99,7 @@ CHECKS = (
         "one class more often than on another.",
         "Report results with and without marks. A classifier can learn the mark instead of the lesion.",
     ),
-    Finding(
+    Check(
         "colour",
         "Colour",
         lambda look: look.coloured,

@@ -87,7 +87,7 @@ def page(audit: Audit, figures: Figures, command: str) -> str:
         hidden_groups=max(0, len(copies.within) - copies.room),
         agreement=plots.agreement(audit, figures.agreement),
         own=own,
-        findings=[(check, found[check.key]) for check in CHECKS],
+        checks=[(check, found[check.key]) for check in CHECKS],
         pictured=pictured,
         marks_chart=plots.marks_chart(figures.marked, labels),
         labels=labels,

@@ -16,7 +16,7 @@ from sonoseg.files import write_text
 from sonoseg.prediction.lesions import LESION_PIXELS
 from sonoseg.reports import charts
 from sonoseg.reports.benchmark import tables
-from sonoseg.reports.benchmark.findings import claim, finding, points
+from sonoseg.reports.benchmark.sentences import claim, finding, points
 from sonoseg.reports.charts import Axis, Estimate, Series
 from sonoseg.reports.figures import number, percent
 from sonoseg.reports.template import fill

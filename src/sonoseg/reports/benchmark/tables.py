@@ -5,7 +5,7 @@ from typing import Any
 
 from sonoseg.evaluation.cases import NOTHING
 from sonoseg.evaluation.metrics import TOLERANCE_MM, TOLERANCE_PIXELS
-from sonoseg.reports.benchmark.findings import reading
+from sonoseg.reports.benchmark.sentences import reading
 from sonoseg.reports.figures import amount, duration, number, percent, short, span
 from sonoseg.reports.table import Cell, Table, estimate
 

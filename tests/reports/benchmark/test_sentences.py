@@ -1,4 +1,4 @@
-from sonoseg.reports.benchmark.findings import abroad, claim, finding, reading
+from sonoseg.reports.benchmark.sentences import abroad, claim, finding, reading
 
 
 def summary_of(dice, study, nothing=0.92, drawn=None, differences=()):
