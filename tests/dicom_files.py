@@ -31,6 +31,12 @@ US, US_MULTI = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"
 MPEG4 = uid.MPEG4HP41
 PATIENT = "DOE^JANE"
 
+_BY_GDCM = {
+    uid.JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
+    uid.JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+    uid.JPEGExtended12Bit: gdcm.TransferSyntax.JPEGExtendedProcess2_4,
+}
+
 LOSSY = {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, MPEG4}
 
 Pixels = NDArray[np.uint8]
@@ -108,8 +114,8 @@ def write(path: Path, scan: Scan | None = None, **changes: Any) -> Path:
         else:
             setattr(data, key, value)
     data.save_as(path, enforce_file_format=True)
-    if scan.syntax in {uid.JPEGLossless, uid.JPEGLosslessSV1}:
-        _lossless(path, scan.syntax)
+    if _is_by_gdcm(scan):
+        _recode(path, scan.syntax)
     return path
 
 
@@ -133,9 +139,7 @@ def dataset(scan: Scan, shown: Pixels) -> Dataset:
         data.WindowCenter, data.WindowWidth = scan.window
     _set_pixels(data, scan, shown)
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = uid.UID(
-        uid.ExplicitVRLittleEndian if scan.syntax in {uid.JPEGLossless, uid.JPEGLosslessSV1} else scan.syntax
-    )
+    data.file_meta.TransferSyntaxUID = uid.UID(uid.ExplicitVRLittleEndian if _is_by_gdcm(scan) else scan.syntax)
     return data
 
 
@@ -150,7 +154,7 @@ def _set_pixels(data: Dataset, scan: Scan, shown: Pixels) -> None:
     if scan.syntax == MPEG4:
         data.PixelData = encapsulate([_moving(shown)])
         data["PixelData"].VR = "OB"
-    elif uid.UID(scan.syntax).is_encapsulated and scan.syntax not in {uid.JPEGLossless, uid.JPEGLosslessSV1}:
+    elif uid.UID(scan.syntax).is_encapsulated and not _is_by_gdcm(scan):
         data.PixelData = encapsulate([_encoded(frame, scan) for frame in samples])
         data["PixelData"].VR = "OB"
     else:
@@ -211,14 +215,16 @@ def _encoded(samples: NDArray[np.generic], scan: Scan) -> bytes:
     return file.getvalue()
 
 
-def _lossless(path: Path, syntax: str) -> None:
-    """JPEG Lossless, which only GDCM writes."""
-    first = syntax == uid.JPEGLosslessSV1
-    kind = gdcm.TransferSyntax.JPEGLosslessProcess14_1 if first else gdcm.TransferSyntax.JPEGLosslessProcess14
+def _is_by_gdcm(scan: Scan) -> bool:
+    """Whether it is a JPEG that only GDCM writes: without loss, or of 12 bits."""
+    return scan.syntax in _BY_GDCM and (scan.syntax != uid.JPEGExtended12Bit or scan.bits == 12)
+
+
+def _recode(path: Path, syntax: str) -> None:
     reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
     reader.SetFileName(str(path))
     assert reader.Read()
-    change.SetTransferSyntax(gdcm.TransferSyntax(kind))
+    change.SetTransferSyntax(gdcm.TransferSyntax(_BY_GDCM[syntax]))
     change.SetInput(reader.GetImage())
     assert change.Change()
     writer.SetFileName(str(path))
@@ -298,6 +304,8 @@ def variants() -> dict[str, Scan]:
         "YBR_FULL by plane, cine": replace(cine, model="YBR_FULL", planar=1),
         "12 bits": replace(base, bits=12),
         "16 bits, cine": replace(cine, bits=16),
+        "JPEG Extended of 12 bits": replace(base, bits=12, syntax=uid.JPEGExtended12Bit),
+        "JPEG Extended of 12 bits, cine": replace(cine, bits=12, syntax=uid.JPEGExtended12Bit),
         "a window": replace(base, window=(128, 256)),
         "odd rows and columns": Scan((121, 161), inside=box, regions=base.regions),
         "odd RGB": Scan((121, 161), model="RGB", inside=box, regions=base.regions),

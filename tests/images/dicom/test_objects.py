@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom import uid
 from pydicom.dataset import FileMetaDataset
 
 import dicom_files
 from dicom_files import Scan
 from sonoseg.errors import UserError
 from sonoseg.images import reading
+from sonoseg.images.dicom import objects
 from sonoseg.images.dicom.objects import listed
 
 
@@ -48,3 +50,13 @@ def test_reports_and_segmentations_of_a_study_are_no_images(tmp_path: Path) -> N
     assert [found.name for found in reading.find([tmp_path])] == ["a.dcm"]
     with pytest.raises(UserError, match="Comprehensive SR"):  # named, it is answered
         next(reading.read(tmp_path / "0.dcm"))
+
+
+def test_what_inflates_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scan = Scan((400, 500), frames=4, syntax=uid.DeflatedExplicitVRLittleEndian)
+    path = dicom_files.write(tmp_path / "a.dcm", scan)
+    assert path.stat().st_size < 100_000
+    assert len(list(reading.read(path))) == 4
+    monkeypatch.setattr(objects, "_MOST_INFLATED", 700_000)
+    with pytest.raises(UserError, match="inflates to more than 700,000 bytes"):
+        list(reading.read(path))

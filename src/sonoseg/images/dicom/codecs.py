@@ -1,4 +1,7 @@
-"""Frames decoded one by one: native, JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, RLE and MPEG-4."""
+"""Frames decoded one by one: native, JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, RLE and MPEG-4.
+
+Baseline JPEG and clips are decoded here, as pictures and clips outside DICOM are; other compiled decoders run apart.
+"""
 
 import io
 import re
@@ -17,17 +20,16 @@ from pydicom.uid import UID
 
 from sonoseg.errors import UserError
 from sonoseg.images import clips
-from sonoseg.images.dicom import lossless
+from sonoseg.images.dicom import apart
 from sonoseg.images.dicom.objects import Pixels, syntax, unread
 from sonoseg.images.dicom.tones import Samples
-
-_JPEG = {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit}
 
 _DECODERS = {
     uid.ImplicitVRLittleEndian: "",
     uid.ExplicitVRLittleEndian: "",
     uid.ExplicitVRBigEndian: "",
     uid.DeflatedExplicitVRLittleEndian: "",
+    uid.JPEGExtended12Bit: "gdcm",
     uid.JPEGLossless: "gdcm",
     uid.JPEGLosslessSV1: "gdcm",
     uid.JPEGLSLossless: "pyjpegls",
@@ -37,6 +39,9 @@ _DECODERS = {
     uid.RLELossless: "pydicom",
 }
 """Which of pydicom's decoders is used; others that happen to be installed are not, so that answers do not differ."""
+
+_APART = {"gdcm", "pyjpegls", "pillow"}
+"""Those of compiled code, which run in a process of their own."""
 
 _MPEG = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")
 
@@ -52,7 +57,7 @@ def frames(header: Dataset, pixels: Pixels, source: str, max_pixels: int) -> Ite
     transfer_syntax, count = syntax(header), int(header.get("NumberOfFrames") or 1)
     if _MPEG.fullmatch(transfer_syntax):
         return _moving(pixels, count, source, max_pixels)
-    if transfer_syntax in _JPEG:
+    if transfer_syntax == uid.JPEGBaseline8Bit or (transfer_syntax == uid.JPEGExtended12Bit and not _is_deep(header)):
         return _counted(_jpeg(header, pixels, count, source), count, source)
     if transfer_syntax not in _DECODERS:
         raise unread(source, transfer_syntax.name)
@@ -73,18 +78,19 @@ def _decoded(header: Dataset, pixels: Pixels, transfer_syntax: UID, source: str)
     for frame in generate_frames(pixels.file, number_of_frames=count):
         _check_size(frame, header, source)
     pixels.file.seek(start)
-    if plugin == "gdcm":
-        yield from lossless.decode(generate_frames(pixels.file, number_of_frames=count), transfer_syntax, options)
+    if plugin in _APART:
+        yield from apart.decode(generate_frames(pixels.file, number_of_frames=count), transfer_syntax, plugin, options)
         return
     for samples, told in decoder.iter_array(pixels.file, raw=True, decoding_plugin=plugin, **options):
         yield samples, str(told["photometric_interpretation"])
 
 
 def _jpeg(header: Dataset, pixels: Pixels, count: int, source: str) -> Iterator[tuple[Samples, str]]:
-    """JPEG baseline and extended of 8 bits, by Pillow, which knows of YCbCr in a file that says RGB."""
+    """JPEG of 8 bits, by Pillow, which knows of YCbCr in a file that says RGB."""
     if int(header.BitsStored) != 8:
         raise UserError(
-            f"{source} is JPEG Extended of {header.BitsStored} bits; 8 are read", hint="export it uncompressed"
+            f"{source} is JPEG of {header.BitsStored} bits; 8 are read, and 12 as JPEG Extended in grey",
+            hint="export it uncompressed",
         )
     for frame in generate_frames(pixels.file, number_of_frames=count):
         _check_size(frame, header, source)
@@ -97,6 +103,11 @@ def _jpeg(header: Dataset, pixels: Pixels, count: int, source: str) -> Iterator[
                 yield np.asarray(picture), "RGB"
             else:
                 yield np.asarray(picture.convert("RGB")), "RGB"
+
+
+def _is_deep(header: Dataset) -> bool:
+    """Whether it is of 12 bits in grey, which Pillow does not read."""
+    return int(header.BitsStored) == 12 and header.SamplesPerPixel == 1
 
 
 def _is_rgb(picture: PIL.Image.Image) -> bool:

@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import BinaryIO
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -31,6 +33,9 @@ _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 """Secondary captures; read where their modality is US."""
 
 _PIXELS = 0x7FE0_0010
+
+_MOST_INFLATED = 1 << 30
+"""Bytes of a deflated object, which is held in memory as a whole."""
 
 # What these libraries log and warn of quotes the file, and with it a patient.
 for _library in ("pydicom", "highdicom", "pynetdicom", "dicomweb_client", "retrying", "urllib3"):
@@ -60,6 +65,7 @@ def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
     with path.open("rb") as file:
         try:
             with quiet():
+                _check_inflated(file, path)
                 header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
                 if "SOPClassUID" not in header and "DirectoryRecordSequence" not in header:
                     raise UserError(f"{path} is no DICOM object", hint="give a DICOM file, a picture or a clip")
@@ -131,9 +137,24 @@ def check_ultrasound(header: Dataset, path: Path) -> None:
 
 def _known(transfer_syntax: UID, path: Path) -> UID:
     """Refuse a transfer syntax of which the standard knows nothing, so that nobody knows how to go through the file."""
-    if not transfer_syntax.is_transfer_syntax or transfer_syntax.is_private:
+    if transfer_syntax.is_private:
         raise unread(str(path), "a private one")
+    if not transfer_syntax.is_transfer_syntax:
+        raise unread(str(path), "one that is not known")
     return transfer_syntax
+
+
+def _check_inflated(file: BinaryIO, path: Path) -> None:
+    """Refuse a small file that inflates to more than memory holds."""
+    read_preamble(file, force=True)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while content := inflater.unconsumed_tail or file.read(1 << 20):
+            size += len(inflater.decompress(content, 1 << 24))
+            if size > _MOST_INFLATED:
+                raise UserError(f"{path} inflates to more than {_MOST_INFLATED:,} bytes", hint="export it uncompressed")
+    file.seek(0)
 
 
 def _pixels(file: BinaryIO, transfer_syntax: UID) -> Pixels | None:
