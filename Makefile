@@ -52,6 +52,7 @@ $(ENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/python $(PIP) --upgrade "pip>=25.1"
 	$(BIN)/python $(PIP) --editable ".[$(EXTRAS)]" --group dev --constraint constraints.txt
+	-$(BIN)/python $(PIP) --no-deps monailabel==0.8.5  # its client alone, for a test that skips without it
 	touch $@
 
 clean:  ## remove what these commands made

@@ -71,8 +71,8 @@ def test_pages_and_frames_are_read_and_kept(tmp_path: Path) -> None:
         assert len(opened.get(f"/api/cases/{case}").json()["frames"]) == 3
         names = zip_names(opened.get(f"/api/cases/{case}/export", params={"kinds": ["mask", "json", "nrrd"]}).content)
         assert names == {
-            "0001-pages.seg.nrrd",
             *(f"0001-pages_page00{n}{end}" for n in (1, 2, 3) for end in (".json", "_mask.png")),
+            *(f"0001-pages_page00{n}.seg.nrrd" for n in (1, 3)),
         }
 
 
@@ -155,9 +155,10 @@ def test_everything_leaves_as_one_zip_under_harmless_names(tmp_path: Path) -> No
         kinds = ["mask", "overlay", "json", "csv", "coco", "nrrd"]
         answer = opened.get("/api/export", params={"kinds": kinds})
         names = zip_names(answer.content)
-        ends = (".json", "_mask.png", "_overlay.png", ".seg.nrrd")
+        ends = (".json", "_mask.png", "_overlay.png")
         stems = ("0001-passwd", "0002-M-ller-Anna")
-        assert names == {stem + end for stem in stems for end in ends} | {"lesions.csv", "coco.json"}
+        once = {"lesions.csv", "coco.json", "0001-passwd.seg.nrrd", "left-out.txt"}
+        assert names == {stem + end for stem in stems for end in ends} | once
         assert opened.get("/api/export", params={"kinds": kinds}).content == answer.content
         table = zipfile.ZipFile(io.BytesIO(answer.content)).read("lesions.csv").decode()
         assert [row["lesions"] for row in csv.DictReader(io.StringIO(table))] == ["1", "0"]

@@ -32,7 +32,7 @@ def test_a_case_is_kept_whole(tmp_path: Path) -> None:
     assert again.frame(case.id, 2) == Frame(2, 8, 8, b"two", None, 0.04, 25.0, True)
     assert [frame.number for frame in again.frames(case.id)] == [1, 2]
     assert again.content(case.id) == b"content"
-    assert again.find_case("a" * 64) == again.find_series("1.2.3") == case
+    assert again.find_case("a" * 64) == again.find_image("1.2.3") == again.find_image("scan.png") == case
     again.close()
 
 
@@ -89,7 +89,7 @@ def test_what_is_forgotten_is_gone_with_all_that_belongs_to_it(tmp_path: Path) -
     for ask in (
         lambda: store.case(case.id), lambda: store.frame(case.id, 1), lambda: store.content(case.id),
         lambda: store.remove_case(case.id), lambda: store.set_spacing(case.id, None), lambda: store.frames(case.id),
-        lambda: store.add_correction(case.id, 1, "A", "brush", MASK), lambda: store.find_series("1.2.3"),
+        lambda: store.add_correction(case.id, 1, "A", "brush", MASK), lambda: store.find_image("1.2.3"),
         lambda: store.add_decision(case.id, 1, "A", "open", ""),
     ):  # fmt: skip
         with pytest.raises(NotThere):

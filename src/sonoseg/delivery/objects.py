@@ -55,12 +55,13 @@ class Objects:
 class Maker:
     """How objects are made. draw: a prediction -> its picture for people, ``uint8 (H, W, 3)``.
 
-    settings: what the result depends on besides model and scan.
+    settings: what the result depends on besides model and scan. corrected: whether a reader changed what was predicted.
     """
 
     predictor: Predictor
     draw: Callable[[Prediction], NDArray[np.uint8]]
     settings: str
+    corrected: bool = False
 
 
 class Collector(AbstractContextManager["Collector"]):
@@ -138,4 +139,4 @@ def _origin(path: Path, maker: Maker) -> "Origin":
     from sonoseg.images.dicom.objects import opened
 
     with opened(path) as (header, _):
-        return origin(header, maker.predictor, maker.settings)
+        return origin(header, maker.predictor, maker.settings, maker.corrected)

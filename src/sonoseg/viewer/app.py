@@ -20,7 +20,7 @@ from sonoseg import __version__
 from sonoseg.errors import UserError
 from sonoseg.prediction.predictor import NOTICE
 from sonoseg.viewer import models
-from sonoseg.viewer.api import cases, exporting, predicting, service
+from sonoseg.viewer.api import cases, exporting, monailabel, predicting, service
 from sonoseg.viewer.desk import Desk
 from sonoseg.viewer.guard import Guard
 from sonoseg.viewer.metrics import Counted
@@ -51,7 +51,7 @@ def create(settings: Settings, loaded: Models | None = None) -> FastAPI:
         openapi_url="/api/openapi.json", description=f"Outlines and measures breast lesions in ultrasound. {NOTICE}",
         separate_input_output_schemas=False,
     )  # fmt: skip
-    for part in (service, predicting, cases, exporting):
+    for part in (service, predicting, cases, exporting, monailabel):
         app.include_router(part.router)
     app.get("/", include_in_schema=False)(_page)
     app.mount("/static", StaticFiles(directory=STATIC), "static")

@@ -66,14 +66,16 @@ class Desk:
         sha256 = hashlib.sha256(content).hexdigest()
         if known := store.find_case(sha256):
             return known, False
-        frames = [
+        return store.add_case(name, sha256, content, self._frames(content), uploads.series_of(content)), True
+
+    def _frames(self, content: bytes) -> list[Frame]:
+        return [
             Frame(
                 item.number, *item.image.shape, picture_of(item.image), item.image.spacing, item.seconds,
                 item.rate, item.image.coloured,
             )
             for item in uploads.items(content, self.settings)
         ]  # fmt: skip
-        return store.add_case(name, sha256, content, frames, uploads.series_of(content)), True
 
     async def predicted(self, case: int, number: int, model: str | None = None) -> Stored:
         """Give the prediction of a frame, made now where there is none. Errors: ``NotThere``, and as ``predictor``."""
@@ -101,6 +103,21 @@ class Desk:
         """Give all frames of a case as they stand. Errors: as ``predicted``."""
         frames = await run_in_threadpool(self.store.frames, case)
         return [await self.reviewed(case, frame.number, model) for frame in frames]
+
+    async def all_predicted(self, case: int, model: str | None = None) -> list[Reviewed]:
+        """Give all frames of a case as they were predicted, whatever readers made of them. Errors: as ``predicted``."""
+        found = await self.all_reviewed(case, model)
+        return [replace(each, correction=None, judgement=None) for each in found]
+
+    async def glimpse(self, name: str | None, read: Callable[[], bytes], model: str | None) -> list[Reviewed]:
+        """Predict all frames of a file, and keep nothing. Errors: as ``uploads.items``, and as ``predictor``."""
+        return await self.queue.run(partial(self._glimpse, uploads.shown(name), read, self.predictor(model)))
+
+    def _glimpse(self, name: str, read: Callable[[], bytes], predictor: Predictor) -> list[Reviewed]:
+        content = read()
+        frames = self._frames(content)
+        case = Case(0, name, hashlib.sha256(content).hexdigest(), "", len(frames))
+        return [Reviewed(case, frame, self._predict(frame, predictor)) for frame in frames]
 
     async def describe(
         self, file: str, read: Callable[[], bytes], spacing: Spacing, model: str | None

@@ -166,6 +166,50 @@ class Predicted(BaseModel):
     documents: list[dict[str, Any]]
 
 
+class LabelInfo(BaseModel):
+    """What MONAI Label's clients ask for first. Nothing is trained or chosen here, so those parts are empty."""
+
+    name: str
+    description: str
+    version: str
+    labels: list[str]
+    models: dict[str, dict[str, Any]]
+    datastore: dict[str, int]
+    trainers: dict[str, Any] = {}
+    strategies: dict[str, Any] = {}
+    scoring: dict[str, Any] = {}
+    train_stats: dict[str, Any] = {}
+
+
+class Session(BaseModel):
+    """An image that a client of MONAI Label sent. It does not expire."""
+
+    name: str
+    image: str
+    client_id: str
+    expiry: int
+
+
+class SessionOpened(BaseModel):
+    """The number of a session, as text."""
+
+    session_id: str
+    session_info: Session
+
+
+class Named(BaseModel):
+    """The name by which an image is asked for."""
+
+    image: str
+
+
+class LabelSaved(BaseModel):
+    """A label that is on the disk."""
+
+    image: str
+    label: str
+
+
 def listed(item: Listed) -> CaseInfo:
     """Give a case of the store as the service tells it."""
     case = item.case

@@ -49,10 +49,19 @@ class Reviewed:
         """Say what stands, by the published schema; ``review`` tells what people did."""
         return {**document.findings(self.prediction), **self._review()}
 
+    @property
+    def source(self) -> Source:
+        """Where the frame comes from."""
+        return Source(self.case.name, self.case.sha256, self.case.spacing, self.frame.number, self.case.frames)
+
+    @property
+    def last(self) -> int:
+        """Number of the correction that stands, 0 where there is none."""
+        return self.correction.id if self.correction else 0
+
     def describe(self, predictor: Predictor) -> Document:
         """Put it into a whole document, for a page."""
-        source = Source(self.case.name, self.case.sha256, self.case.spacing, self.frame.number, self.case.frames)
-        return document.describe(self.prediction.image, predictor, source, {}, self.findings())
+        return document.describe(self.prediction.image, predictor, self.source, {}, self.findings())
 
     def _review(self) -> Document:
         told: Document = {}

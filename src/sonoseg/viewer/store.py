@@ -178,9 +178,15 @@ class Store:
         rows = self._rows(_CASE + "WHERE cases.sha256 = ?", sha256)
         return _case(rows[0]) if rows else None
 
-    def find_series(self, series: str) -> Case:
-        """Give the latest case of a DICOM series. Errors: ``NotThere``."""
-        return self._one(_CASE + "WHERE cases.series = ? AND series <> '' ORDER BY cases.id DESC LIMIT 1", series)
+    def find_image(self, name: str) -> Case:
+        """Give the latest case of a DICOM series, or of this name. Errors: ``NotThere``."""
+        return self._one(_CASE + "WHERE ?1 IN (cases.series, cases.name) AND ?1 <> '' ORDER BY id DESC LIMIT 1", name)
+
+    def rename(self, number: int, name: str) -> None:
+        """Call a case otherwise. Errors: ``NotThere``."""
+        with self._writing() as db:
+            if not db.execute("UPDATE cases SET name = ? WHERE id = ?", (name, number)).rowcount:
+                raise _no_case(number)
 
     def cases(self, after: int = 0, limit: int = -1) -> list[Listed]:
         """List cases in the order in which they came, those whose number is over ``after``."""

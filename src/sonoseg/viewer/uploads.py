@@ -1,9 +1,8 @@
 """What came over the network: bytes under a name that is only shown, read as any file is."""
 
-import io
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 from sonoseg.errors import UserError
 from sonoseg.images import reading
 from sonoseg.images.pictures import Item
+from sonoseg.viewer import volumes
 from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.settings import Settings
 
@@ -18,17 +18,35 @@ _LONGEST = 200
 
 _DICOM = b"DICM"
 
+_SLICES = 16
+"""So many bytes for each pixel of the largest picture may a volume have."""
+
 
 def items(content: bytes, settings: Settings, spacing: tuple[float, float] | None = None) -> Iterator[Item]:
-    """Read a file image by image. Errors: ``BadUpload`` as its reader raises it, and for more than may come.
+    """Read a file image by image. Errors: ``BadUpload`` as its reader raises it, and for more than may come."""
+    if volumes.is_volume(content):
+        yield from volumes.items(volumes.read(content, volume_limit(settings)), spacing)
+        return
+    with lying(content) as path:
+        yield from islice(reading.read(path, spacing, settings.pixels), settings.frames)
 
-    The file lies under a name of ours while it is read; the sender's name is never a path.
+
+def volume_limit(settings: Settings) -> int:
+    """Bytes that the values of a volume may have."""
+    return settings.pixels * _SLICES
+
+
+@contextmanager
+def lying(content: bytes) -> Iterator[Path]:
+    """Let a file lie under a name of ours while it is read; the sender's name is never a path.
+
+    Errors: ``BadUpload`` for each ``UserError``, without the path.
     """
     with TemporaryDirectory(prefix="sonoseg-") as folder:
         path = Path(folder) / "upload"
         path.write_bytes(content)
         try:
-            yield from islice(reading.read(path, spacing, settings.pixels), settings.frames)
+            yield path
         except UserError as error:
             raise BadUpload(str(error).replace(str(path), "the file"), error.hint) from error
 
@@ -50,8 +68,9 @@ def series_of(content: bytes) -> str:
     """SeriesInstanceUID of a DICOM file; empty for another file, and without pydicom."""
     if content[128:132] != _DICOM:
         return ""
-    with suppress(Exception):  # a damaged header is told by its reader
-        from pydicom import dcmread
+    with suppress(ImportError, BadUpload), lying(content) as path:  # a damaged header is told by its reader
+        from sonoseg.images.dicom.objects import opened
 
-        return str(dcmread(io.BytesIO(content), stop_before_pixels=True).get("SeriesInstanceUID", ""))
+        with opened(path) as (header, _):
+            return str(header.get("SeriesInstanceUID", ""))
     return ""

@@ -1,7 +1,11 @@
-"""Masks as volumes: what 3D Slicer and OHIF read and write. Slices lie one behind the other, columns first."""
+"""Scans and masks as volumes, as 3D Slicer and OHIF send and take them: slices behind each other, columns first."""
 
 import gzip
 import io
+import logging
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,102 +14,112 @@ from typing import Any
 import nibabel
 import nrrd
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
+from sonoseg.images.pictures import Item, from_array
+from sonoseg.images.reading import PLAUSIBLE, as_image
 from sonoseg.viewer.refusals import BadUpload
 
-_COLOUR = "0 0.84 1"
+Spacing = tuple[float, float] | None
+
 _GZIP, _NRRD = b"\x1f\x8b", b"NRRD"
-_BROKEN = (ImageFileError, nrrd.NRRDError, OSError, ValueError, KeyError, IndexError, EOFError, MemoryError, TypeError)
+_HEAD = 348
+_WIDEST = 8  # bytes of a value
+_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""NIfTI points from left to right and from back to front, what we write as NRRD the other way."""
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # it tells of headers that it mends
 
 
 @dataclass(frozen=True)
 class Volume:
-    """slices: ``(N, H, W)``, or ``uint8 (N, H, W, 3)``. spacing: (row, column) in mm, as its header has it.
-
-    header: of NRRD, or affine: of NIfTI, to give back with what is drawn.
-    """
+    """slices: ``(N, H, W)``, or ``uint8 (N, H, W, 3)``. affine: ``(4, 4)``, (column, row, slice) -> mm, as in NIfTI."""
 
     slices: NDArray[np.generic]
-    spacing: tuple[float, float]
     affine: NDArray[np.float64]
 
+    @property
+    def spacing(self) -> Spacing:
+        """(Row, column) in mm; None for 1 mm, which stands where nobody knows, and for what no scan can have."""
+        column, row = (float(np.linalg.norm(self.affine[:3, axis])) for axis in (0, 1))
+        height, width = self.slices.shape[1:3]
+        likely = all(PLAUSIBLE[0] <= side <= PLAUSIBLE[1] for side in (row * height, column * width))
+        return (row, column) if likely and (row, column) != (1.0, 1.0) else None
 
-def read(content: bytes, limit: int) -> Volume:
-    """Read a NIfTI file, compressed or not, or a NRRD file. Errors: ``BadUpload``, also for over ``limit`` bytes."""
-    try:
-        return _read_nrrd(content, limit) if content[:4] == _NRRD else _read_nifti(content, limit)
-    except BadUpload:
-        raise
-    except _BROKEN as error:
-        raise BadUpload("the file is not a volume that can be read", hint="send .nii.gz, .nii or .nrrd") from error
+
+def plane(spacing: Spacing) -> NDArray[np.float64]:
+    """Affine of frames that lie a millimetre from each other; without a spacing a pixel is 1 mm, as Slicer has it."""
+    row, column = spacing or (1.0, 1.0)
+    return np.diag([-column, -row, 1.0, 1.0])
 
 
 def is_volume(content: bytes) -> bool:
     """Whether a file begins as NRRD or NIfTI do."""
-    head = content[:348]
+    head = content[:_HEAD]
     if head[:2] == _GZIP:
         try:
             with gzip.open(io.BytesIO(content)) as file:
-                head = file.read(348)
-        except (OSError, EOFError):
+                head = file.read(_HEAD)
+        except (OSError, EOFError, zlib.error):
             return False
     return head[:4] == _NRRD or head[344:347] in {b"n+1", b"ni1"}
 
 
-def nifti(labels: NDArray[np.uint8], affine: NDArray[np.float64]) -> bytes:
-    """Write labels, ``uint8 (N, H, W)``, as ``.nii.gz`` with the affine of the image that they belong to."""
+def read(content: bytes, limit: int) -> Volume:
+    """Read NIfTI, compressed or not, or NRRD. Errors: ``BadUpload``, also for over ``limit`` bytes of values."""
+    try:
+        return _read_nrrd(content, limit) if content[:4] == _NRRD else _read_nifti(content, limit)
+    except BadUpload:
+        raise
+    except Exception as error:  # a broken file can raise nearly anything in a parser
+        raise BadUpload("the file is not a volume that can be read", hint="send .nii.gz, .nii or .nrrd") from error
+
+
+def items(volume: Volume, spacing: Spacing = None) -> Iterator[Item]:
+    """Give the slices as images, all scaled alike; spacing: (row, column) in mm, before the volume's own.
+
+    Errors: ``UserError`` for values that mean no brightness, and for slices that are too small.
+    """
+    count, height, width = volume.slices.shape[:3]
+    slices: Sequence[NDArray[Any]] | NDArray[Any] = volume.slices
+    if volume.slices.ndim == 3:
+        slices = from_array(_whole(volume.slices.reshape(-1, width))).pixels.reshape(count, height, width)
+    for number, pixels in enumerate(slices, 1):
+        yield Item(as_image(pixels, spacing or volume.spacing), number, count)
+
+
+def labels(content: bytes, shape: tuple[int, int, int], limit: int) -> NDArray[np.bool_]:
+    """Read what was drawn on a scan of ``shape``, (N, H, W): a volume, or bare 16-bit values as OHIF sends them.
+
+    All labels count as lesion. Errors: ``BadUpload``.
+    """
+    if not is_volume(content) and len(content) == 2 * math.prod(shape):
+        return np.frombuffer(content, "<u2").reshape(shape) > 0
+    slices: NDArray[Any] = read(content, limit).slices
+    if slices.shape != shape:
+        found, wanted = (" x ".join(map(str, reversed(each))) for each in (slices.shape, shape))
+        raise BadUpload(f"the label has {found} pixels, its image {wanted}", hint="send it in its image's own size")
+    return np.asarray(slices > 0)
+
+
+def nifti(values: NDArray[np.generic], affine: NDArray[np.float64]) -> bytes:
+    """Write ``(N, H, W)`` as ``.nii.gz``."""
     image = nibabel.Nifti1Image(  # type: ignore[no-untyped-call]
-        np.ascontiguousarray(labels.transpose(2, 1, 0)), affine
+        np.ascontiguousarray(values.transpose(2, 1, 0)), affine
     )
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 
 
-def plain_nrrd(labels: NDArray[np.uint16], affine: NDArray[np.float64]) -> bytes:
-    """Write labels, ``uint16 (N, H, W)``, as uncompressed NRRD, which is all that OHIF reads."""
-    return _nrrd(labels, {**_space(affine), "encoding": "raw"})
-
-
-def segmentation(masks: NDArray[np.bool_], spacing: tuple[float, float] | None) -> bytes:
-    """Write masks, ``bool (N, H, W)``, as ``.seg.nrrd``, which 3D Slicer opens as a segmentation.
-
-    spacing: (row, column) in mm; without it a pixel is 1, as where Slicer opens the picture itself.
-    """
-    count, height, width = masks.shape
-    row, column = spacing or (1.0, 1.0)
-    # NIfTI points left to right, NRRD's space right to left.
-    affine = np.diag([-column, -row, 1.0, 1.0])
+def plain_nrrd(values: NDArray[np.generic], affine: NDArray[np.float64]) -> bytes:
+    """Write ``(N, H, W)`` as uncompressed NRRD, which is all that OHIF reads."""
+    flipped = _FLIP @ affine
     header = {
-        **_space(affine),
-        "encoding": "gzip",
-        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
-        "Segmentation_MasterRepresentation": "Binary labelmap",
-        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-        "Segment0_ID": "lesion",
-        "Segment0_Name": "lesion",
-        "Segment0_Color": _COLOUR,
-        "Segment0_LabelValue": "1",
-        "Segment0_Layer": "0",
-        "Segment0_Extent": f"0 {width - 1} 0 {height - 1} 0 {count - 1}",
-        "Segment0_Tags": "TerminologyEntry:Segmentation category and type - 3D Slicer General Anatomy list"
-        "~SCT^49755003^Morphologically Altered Structure~SCT^4147007^Mass~^^~Anatomic codes - DICOM master list"
-        "~SCT^76752008^Breast~^^|",
-    }
-    return _nrrd(masks.astype(np.uint8), header)
-
-
-def _space(affine: NDArray[np.float64]) -> dict[str, Any]:
-    flipped = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    return {
         "space": "left-posterior-superior",
         "space directions": flipped[:3, :3].T + 0.0,
         "space origin": flipped[:3, 3] + 0.0,
         "kinds": ["domain", "domain", "domain"],
+        "encoding": "raw",
     }
-
-
-def _nrrd(values: NDArray[Any], header: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     nrrd.write(buffer, np.asfortranarray(values.transpose(2, 1, 0)), header, index_order="F")
     head, _, data = buffer.getvalue().partition(b"\n\n")
@@ -116,20 +130,23 @@ def _nrrd(values: NDArray[Any], header: dict[str, Any]) -> bytes:
 def _read_nrrd(content: bytes, limit: int) -> Volume:
     file = io.BytesIO(content)
     header = nrrd.read_header(file)
-    _check_size(header["sizes"], limit)
     if "data file" in header or "datafile" in header:
         raise BadUpload("the NRRD header names another file", hint="send one file with its data")
+    size = _checked(header["sizes"], limit)
+    if header["encoding"] in {"gzip", "gz"}:  # pynrrd would unpack whatever comes
+        file = io.BytesIO(zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(file.read(), size))
+        header["encoding"] = "raw"
+    if header["encoding"] != "raw":
+        raise BadUpload(f"the NRRD encoding {header['encoding']} is not read", hint="save it as raw or gzip")
     values = nrrd.read_data(header, file, index_order="F")
     affine = np.eye(4)
     directions = np.asarray(header.get("space directions", np.eye(values.ndim)), float)
     finite = directions[np.isfinite(directions).all(axis=1)][:3, :3]
     affine[: finite.shape[1], : finite.shape[0]] = finite.T
     affine[:3, 3] = np.resize(np.asarray(header.get("space origin", np.zeros(3)), float), 3)
-    if header.get("space", "") != "right-anterior-superior":
-        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    if values.ndim > 2 and not np.isfinite(directions).all(axis=1)[0]:
-        values = np.moveaxis(values, 0, -1)
-    return _volume(values, affine)
+    coloured = values.ndim > 2 and not np.isfinite(directions).all(axis=1)[0]
+    affine = affine if header.get("space", "") == "right-anterior-superior" else _FLIP @ affine
+    return _volume(np.moveaxis(values, 0, -1) if coloured else values, affine, coloured)
 
 
 def _read_nifti(content: bytes, limit: int) -> Volume:
@@ -137,25 +154,40 @@ def _read_nifti(content: bytes, limit: int) -> Volume:
         path = Path(folder) / ("volume.nii.gz" if content[:2] == _GZIP else "volume.nii")
         path.write_bytes(content)
         image: Any = nibabel.load(path)
-        _check_size(image.shape, limit)
-        return _volume(np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64))
+        _checked(image.shape, limit)
+        values = np.asanyarray(image.dataobj)
+        coloured = bool(values.dtype.names) or values.ndim == 5
+        if values.dtype.names:
+            values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+        return _volume(values, np.asarray(image.affine, np.float64), coloured)
 
 
-def _volume(values: NDArray[Any], affine: NDArray[np.float64]) -> Volume:
-    if values.dtype.names:  # RGB of NIfTI: a record of three
-        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
-    coloured = values.ndim in {3, 4} and values.shape[-1] in {3, 4} and values.dtype == np.uint8
-    if coloured:
-        values = np.squeeze(values.reshape(*values.shape[:2], -1, values.shape[-1])[..., :3])
-        values = values if values.ndim == 4 else values[:, :, None]
-        slices = values.transpose(2, 1, 0, 3)
-    else:
+def _volume(values: NDArray[Any], affine: NDArray[np.float64], coloured: bool) -> Volume:
+    """values: (column, row, ...), the last axis of colours where there are any."""
+    if not np.isfinite(affine).all():
+        affine = plane(None)
+    if not coloured:
         values = values.reshape(values.shape[0], values.shape[1] if values.ndim > 1 else 1, -1)
-        slices = values.transpose(2, 1, 0)
-    column, row = (float(np.linalg.norm(affine[:3, axis])) for axis in (0, 1))
-    return Volume(np.ascontiguousarray(slices), (row or 1.0, column or 1.0), affine)
+        return Volume(np.ascontiguousarray(values.transpose(2, 1, 0)), affine)
+    if values.dtype != np.uint8 or values.shape[-1] not in {3, 4}:
+        raise BadUpload(f"the volume holds {values.shape[-1]} values of {values.dtype} a pixel", hint="send it grey")
+    slices = values.reshape(*values.shape[:2], -1, values.shape[-1])[..., :3]
+    return Volume(np.ascontiguousarray(slices.transpose(2, 1, 0, 3)), affine)
 
 
-def _check_size(sizes: Any, limit: int) -> None:
-    if int(np.prod([int(size) for size in sizes], dtype=object)) > limit:
-        raise BadUpload(f"the volume claims {sizes} values; {limit:,} are allowed", hint="send a smaller one")
+def _whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers as such, where a program keeps them as floats."""
+    if values.dtype.kind == "f" and np.isfinite(values).all() and 1 < values.max() < 1 << 31 and values.min() >= 0:
+        rounded = np.rint(values)
+        return rounded.astype(np.uint32) if np.array_equal(rounded, values) else values
+    return values
+
+
+def _checked(sizes: Iterable[Any], limit: int) -> int:
+    """Bytes that so many values take at most. Errors: ``BadUpload`` for over ``limit``."""
+    sides = [int(side) for side in sizes]
+    size = math.prod(sides) * _WIDEST
+    if not 0 < size <= limit:
+        claimed = " x ".join(map(str, sides))
+        raise BadUpload(f"the volume has {claimed} values; {limit // _WIDEST:,} are allowed", hint="send a smaller one")
+    return size

@@ -277,6 +277,32 @@ def test_keys_alone_do_everything(browser: Any, site: str, tmp_path: Path) -> No
     reader.done()
 
 
+def test_what_is_judged_fast_is_kept_in_its_order(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png())
+    held = []
+
+    def hold(route: Any) -> None:  # the first word is slow, the next ones would overtake it
+        held.append(route)
+        if len(held) == 1:
+            reader.page.wait_for_timeout(300)
+        route.continue_()
+
+    reader.page.route("**/decisions", hold)
+    for key in ("t", *"seen", "Escape", "r"):
+        reader.page.keyboard.press(key)
+    assert reader.page.get_attribute("#reject", "aria-pressed") == "true"  # at once
+    reader.page.keyboard.press("a")
+    reader.page.keyboard.press("r")
+    reader.settled()
+    reader.until("document.querySelector('#saving').textContent === 'All saved'")
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    words = [(each.decision, each.comment) for each in store.decisions(1)]
+    store.close()
+    assert words == [("open", "seen"), ("rejected", "seen"), ("accepted", "seen"), ("rejected", "seen")]
+    reader.done()
+
+
 def test_outline_and_points(browser: Any, site: str) -> None:
     reader = Reader(browser, site)
     reader.drop(png(lesion=False))

@@ -41,13 +41,14 @@ class Origin:
     """A scan that objects are made of. header: without pixels, as far as they take it over, and with valid values.
 
     several: whether its frames have numbers, as those of every multi-frame object. predictor: what predicted.
-    settings: what the result depends on besides.
+    settings: what the result depends on besides. corrected: whether a reader changed what was predicted.
     """
 
     header: Dataset
     several: bool
     predictor: Predictor
     settings: str = ""
+    corrected: bool = False
 
     def uid(self, kind: str) -> UID:
         """A UID of something that is made of this scan: the same for the same scan, maker and settings."""
@@ -67,7 +68,7 @@ class Origin:
             "manufacturer_model_name": f"sonoseg, model {self.predictor.model.name}"[:64],
             "software_versions": __version__,
             "device_serial_number": self.predictor.model.checksum[:16] or "unknown",
-            "series_description": f"Lesions by a program. {NOTICE}",
+            "series_description": f"Lesions by a {'reader' if self.corrected else 'program'}. {NOTICE}",
         }
 
     @property
@@ -87,7 +88,7 @@ class Origin:
         return f"{__version__}, model sha256 {self.predictor.model.checksum[:16] or 'unknown'}"
 
 
-def origin(header: Dataset, predictor: Predictor, settings: str = "") -> Origin:
+def origin(header: Dataset, predictor: Predictor, settings: str = "", corrected: bool = False) -> Origin:
     """Take over what objects made of a scan need. Errors: ``UserError`` where the scan lacks what names it."""
     kept = Dataset()
     for key in _UIDS:
@@ -102,7 +103,7 @@ def origin(header: Dataset, predictor: Predictor, settings: str = "") -> Origin:
             setattr(kept, key, str(value) if good else "")
     kept.Rows, kept.Columns = int(header.Rows), int(header.Columns)
     kept.Modality = "US"
-    return Origin(kept, "NumberOfFrames" in header, predictor, settings)
+    return Origin(kept, "NumberOfFrames" in header, predictor, settings, corrected)
 
 
 def finish(made: SOPClass) -> SOPClass:

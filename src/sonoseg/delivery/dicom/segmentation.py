@@ -103,7 +103,7 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
             pixel_measures=_measures(spacing),
             max_fractional_value=LEVELS,
             content_label="LESIONS",
-            content_description="Lesions, outlined by a program",
+            content_description=f"Lesions, outlined by a program{', corrected by a reader' * self._origin.corrected}",
             **self._origin.series("seg"),
         )
         for element in made.iterall():
@@ -175,7 +175,7 @@ def _lesion(origin: Origin) -> SegmentDescription:
         segment_label="Lesion",
         segmented_property_category=codes.cid7150.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.cid7159.Lesion,
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if origin.corrected else "AUTOMATIC",
         algorithm_identification=origin.algorithm,
         tracking_uid=origin.uid("tracking of the segment"),
         tracking_id="lesions",

@@ -42,3 +42,4 @@ FrameNumber = Annotated[int, Path(ge=1, le=_MOST, description="Of the image in i
 ModelName = Annotated[
     str | None, Query(max_length=200, description="As /api/models names it; the default one if left out")
 ]
+ModelPath = Annotated[str, Path(max_length=200, description="As /api/models names it")]

@@ -1,6 +1,7 @@
 """What leaves the viewer: a file, or a zip."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -11,13 +12,14 @@ from sonoseg.delivery.document import Document
 from sonoseg.viewer import exports
 from sonoseg.viewer.api.asked import AtDesk, CaseId, ModelName, Responses, refusals
 from sonoseg.viewer.desk import Desk
-from sonoseg.viewer.exports import File
+from sonoseg.viewer.exports import File, Taken
+from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.reviewed import Reviewed
 from sonoseg.viewer.uploads import stem
 
 router = APIRouter(tags=["export"])
 
-Kind = Literal["mask", "overlay", "json", "csv", "coco", "nrrd"]
+Kind = Literal["mask", "overlay", "json", "csv", "coco", "nrrd", "seg", "sr"]
 
 Kinds = Annotated[list[Kind], Query(min_length=1, max_length=20, description="What to write")]
 
@@ -35,9 +37,9 @@ _ANY: Responses = {200: {"content": {f"{kind}": _BINARY for kind in ("applicatio
     responses={**_ANY, **refusals(404, 504)},
 )
 async def export_case(desk: AtDesk, case: CaseId, kinds: Kinds, model: ModelName = None) -> Response:
-    """Give one file as it is, several as a zip."""
+    """Give one file as it is, several as a zip; what cannot be written is told in the zip, or refused alone."""
     found = await desk.all_reviewed(case, model)
-    written = await run_in_threadpool(_written, desk, found, sorted(set(kinds)), model)
+    written = await run_in_threadpool(_written, _taken(desk, case, found, model), sorted(set(kinds)))
     if len(written) == 1:
         ((name, content),) = written
         return _attached(Response(content, media_type=exports.MEDIA["." + name.rpartition(".")[2]]), name)
@@ -66,22 +68,33 @@ async def export_all(
     return _attached(StreamingResponse(packed, media_type="application/zip"), "sonoseg.zip")
 
 
+def _taken(desk: Desk, case: int, found: Sequence[Reviewed], model: str | None) -> Taken:
+    return Taken(found, desk.predictor(model), partial(desk.store.content, case))
+
+
 async def _parts(
     desk: Desk, cases: Sequence[int], kinds: Sequence[str], model: str | None
 ) -> AsyncIterator[list[File]]:
-    told: list[Document] = []
+    told, left_out = list[Document](), list[str]()
     predictor = desk.predictor(model)
     for case in cases:
         found = await desk.all_reviewed(case, model)
         told += await run_in_threadpool(exports.documents, found, predictor)
-        yield await run_in_threadpool(lambda frames: list(exports.files(frames, kinds, predictor)), found)
-    yield list(exports.tables(told, kinds))
+        written, why = await run_in_threadpool(exports.files, _taken(desk, case, found, model), kinds)
+        left_out += why
+        yield written
+    yield [*exports.tables(told, kinds), *exports.sentences(left_out)]
 
 
-def _written(desk: Desk, found: Sequence[Reviewed], kinds: Sequence[str], model: str | None) -> list[File]:
-    predictor = desk.predictor(model)
-    told = exports.documents(found, predictor) if {"csv", "coco"} & set(kinds) else []
-    return [*exports.files(found, kinds, predictor), *exports.tables(told, kinds)]
+def _written(case: Taken, kinds: Sequence[str]) -> list[File]:
+    told = exports.documents(case.frames, case.predictor) if {"csv", "coco"} & set(kinds) else []
+    written, left_out = exports.files(case, kinds)
+    written += exports.tables(told, kinds)
+    if not written:
+        raise BadUpload(
+            ". ".join(left_out) or "there is nothing of this kind to write of a clip", "export something else"
+        )
+    return [*written, *exports.sentences(left_out)]
 
 
 async def _once(files: list[File]) -> AsyncIterator[list[File]]:

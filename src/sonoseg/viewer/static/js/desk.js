@@ -3,6 +3,7 @@ import * as masks from "./masks.js";
 import { STEPS } from "./network.js";
 import { $, banner, reader, remember, remembered, say } from "./said.js";
 import { Saver } from "./saving.js";
+import * as server from "./server.js";
 import { Brush, Hand, Outline, Points, Ruler } from "./tools.js";
 import { View } from "./view.js";
 
@@ -116,13 +117,13 @@ export function giveUp() {
 
 /** A change stands: measure and save it. */
 function settle(action) {
-  const { work } = desk;
+  const { work } = desk, { place } = work;
   work.stamp++;
   work.measure();
   desk.view.draw();
   const form = { reader: reader(), action, mask: masks.encode(work.mask) };
-  work.details.corrections.push({ number: work.place.frame, reader: form.reader, at: new Date().toISOString(), action });
-  saver.save(work.place, form);
+  work.details.corrections.push({ number: place.frame, reader: form.reader, at: new Date().toISOString(), action });
+  saver.save("mask", place, (leaving) => server.saveMask(place, form, leaving));
   desk.shown();
 }
 

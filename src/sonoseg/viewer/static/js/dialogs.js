@@ -5,6 +5,7 @@ import * as server from "./server.js";
 const KINDS = [
   ["mask", "Masks (PNG)", true], ["overlay", "Overlays (PNG)", true], ["json", "Findings (JSON)", true],
   ["csv", "Table (CSV)", false], ["coco", "COCO", false], ["nrrd", "3D Slicer (.seg.nrrd)", false],
+  ["seg", "DICOM SEG", false], ["sr", "DICOM SR", false],
 ];
 
 /** current: () => number of the case on the stage, or null. settled: promise that all strokes are saved. */

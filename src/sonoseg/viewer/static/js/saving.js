@@ -1,5 +1,4 @@
-// Sends every stroke as it is finished, one after the other, and says whether it is on the disk.
-import * as server from "./server.js";
+// Sends what a reader does, one thing after the other and in its order, and says whether it is on the disk.
 
 export class Saver {
   constructor() {
@@ -8,8 +7,9 @@ export class Saver {
     this.saved = () => {}; // (place) after each
   }
 
-  save(place, form) {
-    this.waiting.push({ place, form });
+  /** kind: of what is kept, "mask" or "decision". post: (leaving) => promise of an answer. */
+  save(kind, place, post) {
+    this.waiting.push({ kind, place, post });
     this.send();
   }
 
@@ -19,10 +19,11 @@ export class Saver {
     this.failed = null;
     while (this.waiting.length) {
       this.told("saving");
-      const { place, form } = this.waiting[0];
+      const { place, post } = this.waiting[0];
       try {
-        await server.saveMask(place, form);
+        await post(false);
       } catch (error) {
+        if (error.status === 404) this.waiting.shift(); // its case is gone; what comes after it is not to wait for it
         this.failed = error;
         this.told("failed", error);
         break;
@@ -41,8 +42,9 @@ export class Saver {
     if (this.failed) throw this.failed;
   }
 
-  /** The page goes away: send what waits without waiting for answers. */
+  /** The page goes away: send the last of each kind that waits, as nothing waits for answers any more. */
   leave() {
-    for (const { place, form } of this.waiting) server.saveMask(place, form, true).catch(() => {});
+    const last = new Map(this.waiting.map(({ kind, place, post }) => [`${kind} ${place.case}/${place.frame}`, post]));
+    for (const post of last.values()) post(true).catch(() => {});
   }
 }

@@ -86,7 +86,7 @@ export const picture = async (place) => (await ask("GET", `${frame(place)}/image
 export const thumbnail = async (id) => (await ask("GET", `/api/cases/${id}/thumbnail`)).blob();
 export const mask = (place) => json("GET", `${frame(place)}/mask`);
 export const saveMask = (place, form, leaving = false) => json("PUT", `${frame(place)}/mask`, form, { keepalive: leaving });
-export const decide = (place, form) => json("POST", `${frame(place)}/decisions`, form);
+export const decide = (place, form, leaving = false) => json("POST", `${frame(place)}/decisions`, form, { keepalive: leaving });
 
 export function setSpacing(id, spacing) {
   const path = `/api/cases/${id}/spacing`;

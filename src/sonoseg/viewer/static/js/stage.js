@@ -127,16 +127,11 @@ function showHistory(work) {
   $("history").querySelector("ol").replaceChildren(...lines.map((textContent) => Object.assign(document.createElement("li"), { textContent })));
 }
 
-async function decide(decision) {
-  const { work } = desk, comment = $("comment").value;
-  if (!work) return;
-  try {
-    work.details.decisions.push(await server.decide(work.place, { reader: reader(), decision, comment }));
-    if (desk.work === work) showReview();
-    refresh(work.place.case);
-  } catch (error) {
-    trouble(error);
-  }
+function decide(decision) {
+  const { details, place } = desk.work, form = { reader: reader(), decision, comment: $("comment").value };
+  details.decisions.push({ number: place.frame, at: new Date().toISOString(), ...form });
+  saver.save("decision", place, (leaving) => server.decide(place, form, leaving));
+  showReview();
 }
 
 const verdict = () => judgements(desk.work).pop()?.decision || "open";
@@ -146,9 +141,9 @@ export const judge = (decision) => desk.work && decide(verdict() === decision ? 
 
 export const comment = () => desk.work && decide(verdict());
 
-export async function acceptAndGoOn() {
+export function acceptAndGoOn() {
   if (!desk.work) return;
-  await decide("accepted");
+  decide("accepted");
   const { details, place } = desk.work;
   if (details.frames.some((each) => each.number === place.frame + 1)) return toFrame(1);
   openCase(list.neighbour(1, true));
