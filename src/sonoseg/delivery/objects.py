@@ -75,6 +75,7 @@ class Collector(AbstractContextManager["Collector"]):
         self._wanted, self._maker = wanted, maker
         self._origin = _origin(path, maker) if wanted.seg or wanted.sr or wanted.sc else None
         self._best: tuple[float, int, Prediction] | None = None
+        self._frames = self._drawn = 0
         self._stack = ExitStack()
         self._slicer = self._stack.enter_context(SlicerWriter(moves)) if wanted.slicer else None
         self._seg = None
@@ -92,6 +93,7 @@ class Collector(AbstractContextManager["Collector"]):
 
     def add(self, item: Item, prediction: Prediction) -> None:
         """Take the next item."""
+        self._frames, self._drawn = self._frames + 1, self._drawn + bool(prediction.lesions)
         longest = max((lesion.longest_diameter for lesion in prediction.lesions), default=0.0)
         if self._best is None or longest > self._best[0]:
             self._best = (longest, item.number, prediction)
@@ -110,22 +112,23 @@ class Collector(AbstractContextManager["Collector"]):
                 found[path] = self._slicer.write
             elif kind.startswith("seg") and self._seg:
                 found[path] = self._seg.write
-            elif self._origin:
-                write = _write_report if kind == "sr" else _write_capture
-                found[path] = partial(write, origin=self._origin, maker=self._maker, number=number, best=prediction)
+            elif kind == "sr":
+                found[path] = partial(self._write_report, number, prediction)
+            elif kind == "sc":
+                found[path] = partial(self._write_capture, number, prediction)
         return found
 
+    def _write_report(self, number: int, best: Prediction, path: Path) -> None:
+        from sonoseg.delivery.dicom.report import Shown, write_report
 
-def _write_report(path: Path, origin: "Origin", maker: Maker, number: int, best: Prediction) -> None:
-    from sonoseg.delivery.dicom.report import Shown, write_report
+        assert self._origin is not None
+        write_report(path, self._origin, Shown(number, best.lesions, self._frames, self._drawn))
 
-    write_report(path, origin, Shown(number, best.lesions))
+    def _write_capture(self, number: int, best: Prediction, path: Path) -> None:
+        from sonoseg.delivery.dicom.capture import write_capture
 
-
-def _write_capture(path: Path, origin: "Origin", maker: Maker, number: int, best: Prediction) -> None:
-    from sonoseg.delivery.dicom.capture import write_capture
-
-    write_capture(path, origin, maker.draw(best), number)
+        assert self._origin is not None
+        write_capture(path, self._origin, self._maker.draw(best), number)
 
 
 def _origin(path: Path, maker: Maker) -> "Origin":

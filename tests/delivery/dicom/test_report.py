@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -18,6 +19,13 @@ def report(folder: Path, scan: Scan) -> tuple[highdicom.sr.ComprehensiveSR, Show
     write_report(folder / "sr.dcm", origin, shown)
     assert not dicom_files.faults(folder / "sr.dcm")
     return highdicom.sr.srread(folder / "sr.dcm"), shown
+
+
+def comments(made: highdicom.sr.ComprehensiveSR) -> list[str]:
+    """Sentences in the groups."""
+    items = [each for each in made.iterall() if each.keyword == "ContentSequence"]
+    texts = [item for sequence in items for item in sequence.value if item.ValueType == "TEXT"]
+    return [text.TextValue for text in texts if text.ConceptNameCodeSequence[0].CodeMeaning == "Comment"]
 
 
 def test_a_lesion_has_an_outline_and_calipers(tmp_path: Path) -> None:
@@ -50,6 +58,10 @@ def test_no_lesion_is_said(tmp_path: Path) -> None:
         (group,) = made.content.get_image_measurement_groups()
         (answer,) = group.get_qualitative_evaluations()
         assert (answer.name.meaning, answer.value.meaning) == ("Lesion", "Absent")
+        said = ["No lesion is outlined on any of the 3 frames."] if scan.frames == 3 else []
+        assert comments(made) == said
+        (source,) = group.source_images
+        assert source.referenced_frame_numbers is None  # which is all of them
 
 
 def test_without_a_spacing_lengths_are_in_pixels(tmp_path: Path) -> None:
@@ -68,6 +80,25 @@ def test_a_cine_reports_the_frame_with_the_longest_diameter(tmp_path: Path) -> N
     made = pydicom.dcmread(tmp_path / "sr.dcm")
     numbers = {element.value for element in made.iterall() if element.keyword == "ReferencedFrameNumber"}
     assert numbers == {2}
+    (sentence,) = comments(highdicom.sr.srread(tmp_path / "sr.dcm"))
+    assert sentence == (
+        "Measured on frame 2 of 3, which shows the longest diameter. A lesion is outlined on 1 of the 3 frames."
+    )
+
+
+def test_a_hole_is_in_the_area_and_said_of_the_outline(tmp_path: Path) -> None:
+    origin, (prediction,) = dicom_files.predicted(dicom_files.write(tmp_path / "scan.dcm", Scan(regions=IN_MM)))
+    mask = prediction.mask.copy()
+    mask[58:62, 78:82] = False
+    holed = replace(prediction, mask=mask)
+    assert len(holed.lesions[0].outlines) == 2
+    write_report(tmp_path / "sr.dcm", origin, Shown(1, holed.lesions))
+    assert not dicom_files.faults(tmp_path / "sr.dcm")
+    made = highdicom.sr.srread(tmp_path / "sr.dcm")
+    assert comments(made) == ["The outline is the outer one; the area is without the hole inside it."]
+    (outline,) = made.content.get_planar_roi_measurement_groups()
+    (area,) = outline.get_measurements()
+    assert area.value == pytest.approx(mask.sum() * 0.1 * 0.2, abs=1e-3)
 
 
 def test_dcmqi_reads_the_report(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import highdicom
+import nrrd
 import numpy as np
 import pydicom
 import pytest
@@ -27,6 +28,11 @@ def written(
             writer.add(number, prediction)
         assert writer.write(folder / "seg.dcm")
     return folder / "seg.dcm", predictions, origin
+
+
+def reported(predictions: list[Prediction]) -> Shown:
+    """What a report says of a scan."""
+    return largest([Shown(number, each.lesions) for number, each in enumerate(predictions, 1)])
 
 
 def masks(path: Path, count: int) -> list[np.ndarray]:
@@ -60,8 +66,7 @@ def test_what_is_written_is_valid_and_holds_what_was_predicted(name: str, tmp_pa
     assert ("ReferencedFrameNumber" in references) == ("NumberOfFrames" in source)
     assert (made.StudyInstanceUID, made.PatientID) == (source.StudyInstanceUID, source.PatientID)
     assert not dicom_files.faults(path)
-    shown = largest([Shown(number, each.lesions) for number, each in enumerate(predictions, 1)])
-    write_report(tmp_path / "sr.dcm", origin, shown)
+    write_report(tmp_path / "sr.dcm", origin, reported(predictions))
     assert not dicom_files.faults(tmp_path / "sr.dcm")
 
 
@@ -92,12 +97,19 @@ def test_probabilities_on_request(frames: int, tmp_path: Path) -> None:
     assert not dicom_files.faults(path)
 
 
-@pytest.mark.parametrize("scan", [Scan(), Scan(frames=3), replace(VARIANTS["cine"], frames=2)])
-def test_with_an_invented_frame_of_reference_dcmqi_converts(scan: Scan, tmp_path: Path) -> None:
-    path, _, _ = written(tmp_path, scan, synthetic=True)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_dcmqi_reads_the_report_and_with_an_invented_frame_of_reference_the_masks(name: str, tmp_path: Path) -> None:
+    scan = VARIANTS[name]
+    path, predictions, origin = written(tmp_path, scan, synthetic=True)
     assert not dicom_files.faults(path)
     dicom_files.dcmqi("segimage2itkimage", "--inputDICOM", str(path), "--outputDirectory", str(tmp_path), "-t", "nrrd")
-    assert list(tmp_path.glob("*.nrrd"))
+    (converted,) = tmp_path.glob("*.nrrd")
+    volume, _ = nrrd.read(str(converted), index_order="C")
+    assert (volume.astype(bool) == np.stack([prediction.mask for prediction in predictions])).all()
+    write_report(tmp_path / "sr.dcm", origin, reported(predictions))
+    target = tmp_path / "sr.json"
+    dicom_files.dcmqi("tid1500reader", "--inputDICOM", str(tmp_path / "sr.dcm"), "--outputMetadata", str(target))
+    assert "Area" in target.read_text()
 
 
 def test_no_frame_of_reference_is_invented_unasked(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
-"""DICOM SR after TID 1500: each lesion with outline, axes and area, or that there is none.
+"""DICOM SR after TID 1500: each lesion of a frame with outline, axes and area, or that there is none.
 
-Two groups for each lesion: viewers draw coordinates and not segments (OHIF's issue 3390), and the measurements of a
-planar region (TID 1410) may not hold coordinates, so that the axes are in a group of their own (TID 1501).
+Of a cine one frame is measured, as a reader does; which one, and how many frames show a lesion, is said. Two groups for
+each lesion: viewers draw coordinates and not segments (OHIF's issue 3390), and the measurements of a planar region
+(TID 1410) may not hold coordinates, so that the axes are in a group of their own (TID 1501).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,13 @@ from highdicom.sr import (
     ObserverContext,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
+    RelationshipTypeValues,
     SourceImageForMeasurementGroup,
     SourceImageForRegion,
+    TextContentItem,
     TrackingIdentifier,
 )
+from highdicom.sr.templates import Template
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -50,29 +54,32 @@ _CALIPERS = "Cornerstone3DTools@^0.1.0:Bidirectional"
 
 @dataclass(frozen=True)
 class Shown:
-    """The lesions of one frame, ``number`` from 1."""
+    """The lesions of one frame, ``number`` from 1, of a scan of ``of`` frames, of which ``drawn`` show a lesion."""
 
     number: int
     lesions: tuple[Lesion, ...]
+    of: int = 1
+    drawn: int = 0
 
 
 def largest(frames: Sequence[Shown]) -> Shown:
     """The frame to report of a cine: that with the longest diameter, the first one where none has a lesion."""
-    return max(frames, key=lambda shown: max((lesion.longest_diameter for lesion in shown.lesions), default=0.0))
+    best = max(frames, key=lambda shown: max((lesion.longest_diameter for lesion in shown.lesions), default=0.0))
+    return replace(best, of=len(frames), drawn=sum(bool(shown.lesions) for shown in frames))
 
 
 def write_report(path: Path, origin: Origin, shown: Shown) -> None:
-    """Write the report of one frame, whole or not at all; without a lesion it says that there is none."""
+    """Write the report of one frame, whole or not at all; without a lesion in the scan it says that there is none."""
     with quiet(), replacing(path) as temporary:  # highdicom quotes names that it finds odd
         finish(_made(origin, shown)).save_as(temporary, enforce_file_format=True)
 
 
 def _made(origin: Origin, shown: Shown) -> ComprehensiveSR:
-    groups = [group for lesion in shown.lesions for group in _groups(origin, shown.number, lesion)]
+    groups = [group for lesion in shown.lesions for group in _groups(origin, shown, lesion)]
     content = MeasurementReport(
         observation_context=_observers(origin),
         procedure_reported=_BREAST_ULTRASOUND,
-        imaging_measurements=groups or [_nothing(origin, shown.number)],
+        imaging_measurements=groups or [_nothing(origin, shown)],
         title=codes.cid7021.ImagingMeasurementReport,
     )
     return ComprehensiveSR(
@@ -94,10 +101,10 @@ def _observers(origin: Origin) -> ObservationContext:
 
 
 def _groups(
-    origin: Origin, number: int, lesion: Lesion
+    origin: Origin, shown: Shown, lesion: Lesion
 ) -> tuple[PlanarROIMeasurementsAndQualitativeEvaluations, MeasurementsAndQualitativeEvaluations]:
     """Outline and area; long and short axis."""
-    in_mm = lesion.unit == "mm"
+    number, in_mm = shown.number, lesion.unit == "mm"
     tracking = origin.uid(f"lesion {lesion.number} of frame {number}")
     about = {
         "finding_type": codes.cid7159.Lesion,
@@ -130,23 +137,45 @@ def _groups(
         ],
         **about,
     )
+    for sentence in _sentences(shown, lesion):
+        _comment(outline, sentence)
     return outline, axes
 
 
-def _nothing(origin: Origin, number: int) -> MeasurementsAndQualitativeEvaluations:
-    """That the program outlined no lesion, as an answer and not as a silence."""
+def _sentences(shown: Shown, lesion: Lesion) -> list[str]:
+    """What the numbers do not say."""
+    said = []
+    if shown.of > 1:
+        said.append(
+            f"Measured on frame {shown.number} of {shown.of}, which shows the longest diameter. "
+            f"A lesion is outlined on {shown.drawn} of the {shown.of} frames."
+        )
+    if holes := len(lesion.outlines) - 1:
+        inside = "hole" if holes == 1 else f"{holes} holes"
+        said.append(f"The outline is the outer one; the area is without the {inside} inside it.")
+    return said
+
+
+def _comment(group: Template, sentence: str) -> None:
+    """Add a sentence to a group, which TID 1501 and 1410 allow as text; highdicom knows evaluations as codes only."""
+    said = TextContentItem(codes.DCM.Comment, sentence, RelationshipTypeValues.CONTAINS)
+    group[0].ContentSequence.append(said)
+
+
+def _nothing(origin: Origin, shown: Shown) -> MeasurementsAndQualitativeEvaluations:
+    """That the program outlined no lesion, as an answer and not as a silence; of a cine on none of its frames."""
     header = origin.header
-    return MeasurementsAndQualitativeEvaluations(
+    numbers = [shown.number] if origin.several and shown.of == 1 else None
+    said = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=origin.uid("no lesion"), identifier="No lesion outlined"),
         finding_sites=[FindingSite(codes.SCT.Breast)],
         algorithm_id=_algorithm(origin),
         qualitative_evaluations=[QualitativeEvaluation(codes.cid7159.Lesion, _ABSENT)],
-        source_images=[
-            SourceImageForMeasurementGroup(
-                header.SOPClassUID, header.SOPInstanceUID, [number] if origin.several else None
-            )
-        ],
+        source_images=[SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID, numbers)],
     )
+    if shown.of > 1:
+        _comment(said, f"No lesion is outlined on any of the {shown.of} frames.")
+    return said
 
 
 def _algorithm(origin: Origin) -> AlgorithmIdentification:
