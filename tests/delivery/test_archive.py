@@ -121,25 +121,20 @@ def test_c_store_both_ways(orthanc: Orthanc, tmp_path: Path) -> None:
         assert pydicom.dcmread(came[str(data.SOPInstanceUID)]).PixelData == data.PixelData
 
 
-def test_who_does_not_answer_is_told_without_the_password(tmp_path: Path) -> None:
-    path = dicom_files.write(tmp_path / "a.dcm", Scan())
+def test_who_does_not_answer_is_told_without_the_password() -> None:
     nobody = Archive(f"http://me:secret@127.0.0.1:{free_port()}/dicom-web")
     assert "secret" not in nobody.name
     with pytest.raises(SilentError):
         list(nobody.find())
-    with pytest.raises(UserError, match="does not answer"):
-        send([path], "127.0.0.1", free_port())
     with pytest.raises(UserError, match="no URL"):
         Archive("localhost:8042")
 
 
-def test_sending_and_receiving_need_no_archive(tmp_path: Path) -> None:
-    files, port = study(tmp_path / "in"), free_port()
-    with receiving(tmp_path / "out", port, "127.0.0.1"):
-        assert send(files, "127.0.0.1", port) == 4
-        with pytest.raises(UserError, match="cannot be used"), receiving(tmp_path / "other", port, "127.0.0.1"):
-            pass
-    assert len(list((tmp_path / "out").iterdir())) == 4
+def test_a_damaged_file_is_not_stored(tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "a.dcm", Scan())
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match="is damaged"):
+        Archive(f"http://127.0.0.1:{free_port()}/dicom-web").store([path])
 
 
 def test_an_image_is_made_again_where_the_archive_fell_silent(tmp_path: Path) -> None:

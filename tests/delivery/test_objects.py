@@ -7,6 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.encaps import encapsulate
 from pydicom.fileset import FileSet
 
 import dicom_files
@@ -114,15 +116,45 @@ def test_a_study_as_folder_directory_and_archive(tmp_path: Path) -> None:
         predict([tmp_path / "study.zip"], tmp_path / "d")
 
 
+def spoiled(folder: Path) -> dict[str, str]:
+    """Writes a file for each kind of what cannot be predicted, one that can be before and after, and says what of it.
+
+    Names of files -> a part of the sentence.
+    """
+    folder.mkdir()
+    for name in ("a.dcm", "z.dcm"):
+        dicom_files.write(folder / name, Scan())
+    coded = Scan(syntax=uid.JPEG2000)
+    changed: dict[str, tuple[Scan, dict[str, object], str]] = {
+        "another_kind": (Scan(), {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, "CT Image Storage"),
+        "beyond_the_frame": (Scan(regions=(Region((0, 0, 400, 100)),)), {}, "outside its frame"),
+        "fewer_frames": (Scan(frames=2, syntax=uid.RLELossless), {"NumberOfFrames": 7}, "holds 2 of the 7 frames"),
+        "garbage": (coded, {"PixelData": encapsulate([b"garbage!"])}, "cannot be decoded"),
+        "no_frames": (Scan(), {"NumberOfFrames": 0, "SOPClassUID": US_MULTI}, "0 frames"),
+        "no_pixels": (Scan(), {"PixelData": None}, "lacks Pixel Data"),
+        "no_rows": (Scan(), {"Rows": None}, "lacks Rows"),
+        "no_study": (Scan(), {"StudyInstanceUID": None}, "no StudyInstanceUID"),
+        "too_short": (Scan(), {"Rows": 240}, "its frames need"),
+    }
+    for name, (scan, changes, _) in changed.items():
+        dicom_files.write(folder / f"{name}.dcm", scan, **changes)
+    content = dicom_files.write(folder / "private.dcm", Scan()).read_bytes()
+    (folder / "private.dcm").write_bytes(content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0"))
+    (folder / "wrong_length.dcm").write_bytes(content.replace(b"PN\x08\0DOE^JANE", b"PN\xfe\x7fDOE^JANE"))
+    told = {f"{name}.dcm": sentence for name, (_, _, sentence) in changed.items()}
+    return {**told, "private.dcm": "a private one", "wrong_length.dcm": "wrong_length.dcm"}
+
+
 def test_the_batch_goes_on_and_nobody_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "in").mkdir()
-    dicom_files.write(tmp_path / "in" / "a.dcm", Scan())
-    dicom_files.write(tmp_path / "in" / "b.dcm", Scan(), SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
-    dicom_files.write(tmp_path / "in" / "c.dcm", Scan(), NumberOfFrames=0, SOPClassUID=US_MULTI)
-    dicom_files.write(tmp_path / "in" / "d.dcm", Scan(), StudyInstanceUID=None)
+    expected = spoiled(tmp_path / "in")
     summary = predict([tmp_path / "in"], tmp_path / "out", objects=Objects(seg=True, sr=True))
-    assert [failure.file for failure in summary.failures] == ["b.dcm", "c.dcm", "d.dcm"]
-    assert summary.images == 1
+    assert [failure.file for failure in summary.failures] == sorted(expected)
+    for failure in summary.failures:
+        assert expected[failure.file] in failure.message
+        assert failure.hint
+        assert "unexpected" not in failure.message
+    assert summary.images == 2
+    assert not [path for name in expected for path in (tmp_path / "out").glob(f"{Path(name).stem}[._]*")]
     told = caplog.text + "".join(f"{failure.message} {failure.hint}" for failure in summary.failures)
     told += "".join(path.read_text() for path in (tmp_path / "out").glob("*.[cj]s*"))
     source = pydicom.dcmread(tmp_path / "in" / "a.dcm")

@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-import pydicom
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
@@ -23,7 +22,7 @@ from sonoseg.delivery.objects import Objects
 from sonoseg.delivery.outputs import Job, Options
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
-from sonoseg.images.dicom.objects import ULTRASOUND, quiet
+from sonoseg.images.dicom.objects import ULTRASOUND, quiet, read_object
 from sonoseg.images.reading import Found
 from sonoseg.prediction.predictor import Predictor
 
@@ -97,7 +96,7 @@ class Archive:
     def store(self, paths: Sequence[Path]) -> None:
         """Give DICOM files to the archive, one by one."""
         for path in paths:
-            data = pydicom.dcmread(path)
+            data = read_object(path)
             with self._asked(), quiet():
                 answer = self._client.store_instances([data])
             if answer.get("FailedSOPSequence"):

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pydicom
+from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.presentation import PresentationContext
 
 from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
-from sonoseg.images.dicom.objects import quiet
+from sonoseg.images.dicom.objects import quiet, read_object
 
 NAME = "SONOSEG"
 """Application entity."""
@@ -31,9 +31,8 @@ _OUT_OF_RESOURCES = 0xA700
 def send(files: Sequence[Path], host: str, port: int, called: str = "ANY-SCP") -> int:
     """Send DICOM files to a node; gives how many it took. Errors: ``UserError`` where it does not answer or refuses."""
     entity, contexts = AE(NAME), dict[tuple[str, str], PresentationContext]()
-    with quiet():
-        loaded = [pydicom.dcmread(path, stop_before_pixels=True) for path in files]
-    for data in loaded:
+    for path in files:
+        data = read_object(path, pixels=False)
         key = (str(data.SOPClassUID), str(data.file_meta.TransferSyntaxUID))
         contexts[key] = build_context(*key)
     if len(contexts) > _CONTEXTS:
@@ -41,17 +40,22 @@ def send(files: Sequence[Path], host: str, port: int, called: str = "ANY-SCP") -
     association = entity.associate(host, port, contexts=list(contexts.values()), ae_title=called)
     if not association.is_established:
         raise UserError(f"{host}:{port} does not answer, or refuses", hint="check host, port and --called", exit_code=1)
-    sent = 0
     try:
         for path in files:
-            with quiet():
-                status = association.send_c_store(pydicom.dcmread(path))
-            if not status or status.Status not in {0x0000, 0xB000, 0xB006, 0xB007}:
+            if not _takes(association, read_object(path)):
                 raise UserError(f"{host}:{port} does not take {path.name}", hint="look into its log", exit_code=1)
-            sent += 1
     finally:
         association.release()
-    return sent
+    return len(files)
+
+
+def _takes(association: Any, data: Dataset) -> bool:
+    try:
+        with quiet():
+            status = association.send_c_store(data)
+    except (ValueError, AttributeError, RuntimeError):  # a transfer syntax it did not agree to, a lost association
+        return False
+    return bool(status) and status.Status in {0x0000, 0xB000, 0xB006, 0xB007}
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pydicom.valuerep import validate_value
 
 from sonoseg import __version__
 from sonoseg.errors import UserError
+from sonoseg.images.dicom.objects import quiet
 from sonoseg.prediction.predictor import NOTICE, Predictor
 
 MANUFACTURER = "Sonoseg"
@@ -115,7 +116,8 @@ def finish(made: SOPClass) -> SOPClass:
 
 def _read(header: Dataset, key: str) -> object:
     try:
-        return header.get(key)
+        with quiet():
+            return header.get(key)
     except Exception:  # a damaged element can raise nearly anything when it is looked at
         return None
 

@@ -80,6 +80,21 @@ def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
         yield header, pixels
 
 
+def read_object(path: Path, pixels: bool = True) -> Dataset:
+    """Read a DICOM object of any kind, to be passed on as it is. Errors: ``UserError`` for what cannot be."""
+    try:
+        with quiet():
+            data = pydicom.dcmread(path, stop_before_pixels=not pixels)
+        whole = all((data.get("SOPClassUID"), data.get("SOPInstanceUID"), data.file_meta.get("TransferSyntaxUID")))
+    except OSError:
+        raise
+    except Exception:  # a broken file can raise nearly anything in a parser
+        whole = False
+    if not whole:
+        raise UserError(f"{path} is damaged, or no DICOM object", hint="copy or download it again")
+    return data
+
+
 def listed(path: Path) -> list[Path]:
     """Images that a DICOMDIR lists and that stand beside or below it. Errors: ``UserError`` where there is none."""
     with opened(path) as (header, _):
