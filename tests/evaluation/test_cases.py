@@ -92,3 +92,25 @@ def test_an_undefined_measure_of_one_run_leaves_that_of_the_others() -> None:
 def test_rows_are_sorted_by_model_in_order_of_appearance() -> None:
     rows = [row("x", "b"), row("x", "a"), replace(row("y", "b"), fold=1)]
     assert {model: [case.image for case in of] for model, of in by_model(rows).items()} == {"b": ["x", "y"], "a": ["x"]}
+
+
+def test_a_silenced_case_is_what_the_predictor_would_have_drawn() -> None:
+    case = judged(DRAWN, TRUTH, **KEYS, presence=0.3, diameter=20.0, true_diameter=20.0)
+    assert case.silenced(0.3) == case
+    assert judged(DRAWN, TRUTH, **KEYS).silenced(1).drawn == 1
+    quiet = case.silenced(0.31)
+    assert (quiet.dice, quiet.drawn, quiet.presence, quiet.confidence) == (0, 0, 0.3, 0.7)
+    assert math.isnan(quiet.diameter)
+    assert quiet.true_diameter == 20
+    assert quiet.study_accuracy == case.study_accuracy
+    normal = judged(DRAWN, TRUTH & False, **KEYS, presence=0.3)
+    assert (case.score, normal.score, normal.silenced(0.5).score) == (case.dice, 0, 1)
+
+
+def test_what_no_row_tells_has_no_column(tmp_path: Path) -> None:
+    write(tmp_path / "cases.csv", [row("x")])
+    assert "presence" not in (tmp_path / "cases.csv").read_text(encoding="utf-8")
+    write(tmp_path / "cases.csv", [row("x", presence=0.25), row("y")])
+    assert [case.presence for case in read_cases(tmp_path / "cases.csv")] == pytest.approx(
+        [0.25, math.nan], nan_ok=True
+    )

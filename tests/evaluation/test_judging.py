@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sonoseg.data.folds import Folds
 from sonoseg.data.samples import DataSet, digest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.cases import COLUMNS, Case
 from sonoseg.evaluation.judging import Candidate, at_home, chosen, evaluate, judge, judge_all, of_model
 from sonoseg.evaluation.summary import sum_up
 from sonoseg.images.pictures import Image
@@ -106,6 +107,27 @@ def test_a_row_per_image_in_order_and_a_band_per_lesion(data: DataSet) -> None:
         assert (case.height, case.width) == sample.read()[0].shape
         assert case.confidence == 1
         assert case.marks in (0, 1)
+        assert math.isnan(case.presence)
+        assert case.diameter == pytest.approx(case.true_diameter, nan_ok=True)
+        assert math.isnan(case.diameter) is not case.has_lesion
+
+
+def test_a_row_tells_presence_and_silenced_it_is_the_row_of_a_silent_predictor(data: DataSet) -> None:
+    def network(frames: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return 9 * (0.4 - frames), frames.mean((1, 2, 3)) * 8 - 1
+
+    def rows(least: float) -> tuple[Case, ...]:
+        own = Candidate(Predictor(network, 64, least_presence=least), "m", 0, 0, {"set": "other", "digests": []})
+        return evaluate(own, data, data.samples).cases
+
+    loud = rows(0.0)
+    least = float(np.median([case.presence for case in loud]))
+    silent = rows(least)
+    assert sum(case.drawn for case in silent) < sum(case.drawn for case in loud)
+    for case, other in zip([case.silenced(least) for case in loud], silent, strict=True):
+        for name in COLUMNS:
+            value, expected = getattr(case, name), getattr(other, name)
+            assert value == (expected if isinstance(value, str) else pytest.approx(expected, nan_ok=True)), name
 
 
 def test_the_truth_scores_one_and_normals_are_reported_apart(data: DataSet) -> None:

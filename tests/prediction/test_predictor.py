@@ -210,6 +210,7 @@ def test_where_presence_is_low_nothing_is_drawn() -> None:
         assert prediction.presence == pytest.approx(0.3)
         assert prediction.mask.any() == drawn
         assert prediction.probability.max() > 0.9
+        assert prediction.confidence == pytest.approx(confidence(prediction.probability) if drawn else 0.7)
     untold = Predictor(darkness, 64, least_presence=1.0).predict(image)
     assert untold.presence is None
     assert untold.mask.any()

@@ -23,8 +23,9 @@ class Case:
     """One image that one network was judged on; its fields are the columns of ``cases.csv``, in this order.
 
     height, width: of the image, in pixels. tp to drawn_pixels: as ``metrics.measure`` gives them. confidence:
-    ``Prediction.confidence``. marks: 1 where marks are burnt into the image, 0 where not. A measure that is undefined
-    is NaN, and so are height, width, confidence and marks in tables of earlier versions. Means over runs are fractions.
+    ``Prediction.confidence``. marks: 1 where marks are burnt into the image, 0 where not. presence:
+    ``Prediction.presence``. diameter, true_diameter: ``sizes.longest`` of what was drawn and of the truth. A measure
+    that is undefined or was not told is NaN, and so is what a table lacks. Means over runs are fractions.
     """
 
     image: str
@@ -57,6 +58,9 @@ class Case:
     drawn_pixels: float
     confidence: float
     marks: float
+    presence: float = math.nan
+    diameter: float = math.nan
+    true_diameter: float = math.nan
 
     @property
     def pixels(self) -> float:
@@ -79,6 +83,20 @@ class Case:
         return float(self.drawn_pixels / self.pixels)
 
     @property
+    def score(self) -> float:
+        """What a person has of the image, in [0, 1]: its Dice; without a lesion 1 where nothing is drawn, else 0."""
+        return self.dice if self.has_lesion else 1 - self.drawn
+
+    def silenced(self, least_presence: float) -> "Case":
+        """What the same network scores where nothing is drawn below this presence, as ``Predictor`` has it.
+
+        Of an image that is one window, as those of all sets are. Itself where no presence is told.
+        """
+        if not self.presence < least_presence:
+            return self
+        return replace(self.silent, study_accuracy=self.study_accuracy, confidence=1 - self.presence)
+
+    @property
     def silent(self) -> "Case":
         """What an empty mask with probability 0 scores on the same image."""
         found: dict[str, Any] = dict.fromkeys(MEASURES, math.nan) | {
@@ -89,7 +107,7 @@ class Case:
         }
         found |= dict.fromkeys(("accuracy", "study_accuracy"), 1 - self.lesion_share) | {"lesions": self.lesions}
         found |= dict.fromkeys(("drawn", "drawn_pixels", "lesions_found", "false_lesions"), 0)
-        found |= dict.fromkeys(("lesions_found_50", "false_lesions_50"), 0)
+        found |= dict.fromkeys(("lesions_found_50", "false_lesions_50"), 0) | {"diameter": math.nan}
         if self.has_lesion:
             found |= dict.fromkeys(("dice", "iou", "sensitivity", "nsd"), 0.0)
             found["nsd_mm"] = math.nan if math.isnan(self.nsd_mm) else 0.0
@@ -103,8 +121,10 @@ COLUMNS = tuple(field.name for field in fields(Case))
 TEXTS = ("image", "label", "group", "model")
 KEYS = (*TEXTS, "fold", "seed")
 MEASURES = COLUMNS[COLUMNS.index("tp") : COLUMNS.index("drawn_pixels") + 1]
-LATER = ("height", "width", "confidence", "marks")
-"""Columns that earlier versions did not write."""
+TOLD = COLUMNS[COLUMNS.index("presence") :]
+"""Columns that are written only where a row tells them: not every network has a head for presence."""
+LATER = ("height", "width", "confidence", "marks", *TOLD)
+"""Columns that tables may lack."""
 
 COUNTS = ("tp", "fp", "fn", "tn", *MEASURES[MEASURES.index("lesions") :])
 """Measures that are whole numbers in a row of one run."""
@@ -112,11 +132,14 @@ COUNTS = ("tp", "fp", "fn", "tn", *MEASURES[MEASURES.index("lesions") :])
 
 def write_cases(path: Path, cases: Iterable[Case]) -> None:
     """Write ``cases.csv``, whole or not at all; undefined measures are empty."""
-    write_csv(path, COLUMNS, ({name: _text(value) for name, value in vars(case).items()} for case in cases))
+    rows = list(cases)
+    unknown = {name for name in TOLD if all(math.isnan(getattr(row, name)) for row in rows)}
+    columns = [name for name in COLUMNS if name not in unknown]
+    write_csv(path, columns, ({name: _text(getattr(row, name)) for name in columns} for row in rows))
 
 
 def read_cases(path: Path) -> list[Case]:
-    """Read what ``write_cases`` wrote; the columns that an earlier version did not write are NaN.
+    """Read what ``write_cases`` wrote; the columns that a table lacks are NaN.
 
     Errors: ``UserError`` for a file that is missing or has other columns.
     """
@@ -186,7 +209,8 @@ def average_by_image(cases: Sequence[Case]) -> tuple[Case, ...]:
 def _averaged(rows: Sequence[Case]) -> Case:
     if len(rows) == 1:
         return rows[0]
-    means: dict[str, Any] = {name: _mean([getattr(row, name) for row in rows]) for name in (*MEASURES, "confidence")}
+    names = (*MEASURES, "confidence", *TOLD)
+    means: dict[str, Any] = {name: _mean([getattr(row, name) for row in rows]) for name in names}
     return replace(rows[0], **means)
 
 

@@ -1,5 +1,6 @@
 """A network and the images that it is judged on: at home the fold that it never saw, elsewhere the whole set."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.calibration import Counted, count
 from sonoseg.evaluation.cases import Case
 from sonoseg.evaluation.metrics import measure
+from sonoseg.evaluation.sizes import longest
 from sonoseg.images.marks import marks
 from sonoseg.prediction import modelfile
 from sonoseg.prediction.predictor import Prediction, Predictor
@@ -153,6 +155,9 @@ def _one(
         **measure(prediction.mask, truth, prediction.probability, prediction.image.spacing),
         confidence=prediction.confidence,
         marks=int(marks(prediction.image)),
+        presence=math.nan if prediction.presence is None else prediction.presence,
+        diameter=longest(prediction.mask),
+        true_diameter=longest(truth),
     )
     if not case.has_lesion:
         return Evaluation((case,))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sonoseg.evaluation import breakdown, calibration
+from sonoseg.evaluation import breakdown, calibration, presence
 from sonoseg.evaluation.breakdown import MARGIN, Scores
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, Table, by_model, table, write_cases
@@ -114,6 +114,7 @@ def _model(found: Table, certain: bool = False) -> dict[str, Any]:
         },
         "all": {"images": len(found.rows), **{measure: _mean(found, measure) for measure in ALL_MEASURES}},
         "detection": _detection(found.rows),
+        **({"presence": told} if not certain and (told := presence.summarise(found)) else {}),
     }
 
 

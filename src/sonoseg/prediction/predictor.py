@@ -75,7 +75,9 @@ class Prediction:
 
     @cached_property
     def confidence(self) -> float:
-        """In [0, 1], see ``confidence``."""
+        """In [0, 1], see ``confidence``; where nothing is drawn and presence is told, 1 - presence."""
+        if self.presence is not None and not self.mask.any():
+            return 1 - self.presence
         return confidence(self.probability, self.mask)
 
     @cached_property
