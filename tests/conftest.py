@@ -22,3 +22,5 @@ def real_data() -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--damaged", type=int, default=40, help="damaged DICOM files to try")
+    parser.addoption("--requests", type=int, default=10, help="requests to try for each address of the service")
+    parser.addoption("--kills", type=int, default=3, help="times to kill the service while strokes are saved")

@@ -1,17 +1,24 @@
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
+import numpy as np
 import pytest
 
-from serving import add, client
+from serving import add, client, png
 from sonoseg.cli import main
+from sonoseg.images import masks
+from sonoseg.viewer.store import Store
 from tiny_model import write_model
 
 
@@ -22,31 +29,67 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return int(stopped.value.code or 0)
 
 
-def test_the_command_serves_and_ends(tmp_path: Path) -> None:
-    write_model(tmp_path / "tiny.onnx")
-    words = ["serve", "--port", "0", "--store", str(tmp_path / "s.sqlite3"), "--model", str(tmp_path / "tiny.onnx")]
-    started = subprocess.Popen(
-        [sys.executable, "-m", "sonoseg", *words, "--backend", "onnxruntime"],
+def started(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """The command, and the address that it tells, once it is healthy."""
+    model = folder / "tiny.onnx"
+    if not model.exists():
+        write_model(model)
+    words = ["serve", "--port", "0", "--store", str(folder / "reviews.sqlite3"), "--model", str(model)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sonoseg", *words, "--backend", "onnxruntime", "--threads", "1"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
-    try:
-        assert started.stdout
-        told = started.stdout.readline()
-        assert told.startswith("open http://127.0.0.1:")
-        url = told.split()[1]
-        for _ in range(100):
-            try:
-                with urlopen(f"{url}/api/health") as answer:
-                    assert json.load(answer)["model"] == "tiny"
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail("it never became healthy")
-    finally:
-        started.send_signal(signal.SIGINT)
-        _, errors = started.communicate(timeout=20)
+    assert process.stdout
+    told = process.stdout.readline()
+    assert told.startswith("open http://127.0.0.1:")
+    url = told.split()[1]
+    for _ in range(300):
+        try:
+            with urlopen(f"{url}/api/health") as answer:
+                assert json.load(answer)["model"] == "tiny"
+            return process, url
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    return pytest.fail("it never became healthy")
+
+
+def test_the_command_serves_and_ends(tmp_path: Path) -> None:
+    process, _ = started(tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+def test_no_stroke_that_was_answered_is_lost_when_the_service_is_killed(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """More often: pytest --kills 50."""
+    answered, mask = set[int](), masks.encode(np.eye(120, 160, dtype=bool))
+    stroke = {"reader": "A", "action": "brush", "mask": mask}
+    for kill in range(request.config.getoption("--kills")):
+        process, url = started(tmp_path)
+        with httpx.Client(base_url=url) as asked:
+            case = asked.post("/api/cases", files={"file": png()}).json()["id"]
+            told = {each["id"] for each in asked.get(f"/api/cases/{case}").json()["corrections"]}
+            assert answered <= told, f"kill {kill}"  # the service that was started again has them all
+            answered = told
+            killer = threading.Timer(0.02 + 0.013 * (kill % 10), process.kill)
+            answered.add(asked.put(f"/api/cases/{case}/frames/1/mask", json=stroke).json()["id"])
+            killer.start()
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    answered.add(asked.put(f"/api/cases/{case}/frames/1/mask", json=stroke).json()["id"])
+        process.communicate()
+        store = Store(tmp_path / "reviews.sqlite3")
+        kept = {each.id for each in store.corrections(case)}
+        store.close()
+        assert answered <= kept, f"kill {kill}"
+        assert len(kept - answered) <= 1  # what was saved and not told any more
+    with sqlite3.connect(tmp_path / "reviews.sqlite3") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
 
 
 def test_what_cannot_be_served_is_a_sentence(

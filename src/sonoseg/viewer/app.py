@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from sonoseg import __version__
 from sonoseg.errors import UserError
@@ -97,7 +98,17 @@ async def _on_user_error(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _refused(error.status_code, str(error.detail), **dict(error.headers or {}))
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods(request)))
+        return _refused(405, f"{request.method} is not known here; {allowed} are", Allow=allowed)
+    status = 422 if error.status_code == 400 else error.status_code  # a body that is not of its own kind
+    return _refused(status, str(error.detail), **dict(error.headers or {}))
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be done at an address; the framework tells of the first route alone."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from sonoseg.viewer.store import Listed
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 """Of a reader, for the record."""
 
-Millimetres = Annotated[float, Field(gt=0, lt=10, allow_inf_nan=False)]
+Millimetres = Annotated[float, Field(ge=0.01, lt=10, allow_inf_nan=False)]
 
 
 class Form(BaseModel):

@@ -37,8 +37,8 @@ def _desk(request: Request) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
-CaseId = Annotated[int, Path(ge=1, le=_MOST, description="Number of a case")]
-FrameNumber = Annotated[int, Path(ge=1, le=_MOST, description="Of the image in its case, from 1")]
+CaseId = Annotated[int, Path(ge=1, le=_MOST, description="Number of a case", examples=[1])]
+FrameNumber = Annotated[int, Path(ge=1, le=_MOST, description="Of the image in its case, from 1", examples=[1])]
 ModelName = Annotated[
     str | None, Query(max_length=200, description="As /api/models names it; the default one if left out")
 ]

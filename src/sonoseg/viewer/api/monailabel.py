@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
@@ -40,6 +40,7 @@ READER = "MONAI Label"
 ImageName = Annotated[str, Query(max_length=200, description="Name of an image that was sent, or a SeriesInstanceUID")]
 Told = Annotated[str, Form(max_length=100_000, description="A JSON object")]
 
+_NO_FILE: Any = File(None)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FOUND: Responses = {
     200: {
@@ -140,8 +141,8 @@ async def infer(
     session_id: Annotated[str, Query(max_length=200)] = "",
     output: Literal["image", "json", "all", "dicom_seg"] = "all",
     params: Told = "{}",
-    file: UploadFile | None = None,
-    label: UploadFile | None = None,
+    file: UploadFile = _NO_FILE,
+    label: UploadFile = _NO_FILE,
 ) -> Response:
     """Give labels in the size and place of the image, findings, or both as multipart.
 
