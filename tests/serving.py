@@ -33,10 +33,11 @@ def client(folder: Path, **settings: Any) -> Iterator[TestClient]:
 
 
 @contextmanager
-def served(folder: Path, **settings: Any) -> Iterator[str]:
-    """The address of a service that listens on a free port."""
+def served(folder: Path, loaded: Models | None = None, **settings: Any) -> Iterator[str]:
+    """The address of a service that listens on a free port. loaded: its models, where they are others."""
     chosen = Settings(**{"store": folder / "reviews.sqlite3", **settings})
-    server = uvicorn.Server(uvicorn.Config(create(chosen, tiny(folder)), port=0, log_level="error", access_log=False))
+    app = create(chosen, loaded or tiny(folder))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,9 +1,13 @@
 import asyncio
+import io
 import socket
+import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
 import pytest
 
 from serving import client, png, served
@@ -112,6 +116,28 @@ def test_a_request_that_does_not_come_is_given_up_and_a_cut_one_harms_nobody(tmp
             assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
         with urlopen(f"{url}/api/health") as answer:
             assert b'"status":"ok"' in answer.read()
+
+
+def test_whoever_goes_away_in_the_middle_of_an_answer_harms_nobody(tmp_path: Path) -> None:
+    with served(tmp_path, waiting=100) as url:
+        place = url.removeprefix("http://").split(":")
+        for number in range(5):
+            httpx.post(f"{url}/api/cases", files={"file": png(height=120 + number)})
+        for asked in ("/api/export?kinds=overlay&kinds=json", "/api/cases/1/frames/1/probability", "/api/cases"):
+            for _ in range(5):
+                with socket.create_connection((place[0], int(place[1]))) as gone:
+                    gone.sendall(f"GET {asked} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        with socket.create_connection((place[0], int(place[1]))) as gone:
+            gone.sendall(b"GET /api/export?kinds=overlay HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert gone.recv(10)
+        whole = httpx.get(f"{url}/api/export", params={"kinds": ["mask"]}, timeout=30)
+        assert len(zipfile.ZipFile(io.BytesIO(whole.content)).namelist()) == 5
+        for _ in range(200):
+            if "sonoseg_queue_length 0.0" in httpx.get(f"{url}/metrics").text:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("the line never became empty")
 
 
 def test_only_http_is_guarded(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from sonoseg import __version__
 from sonoseg.errors import UserError
@@ -107,8 +106,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> set[str]:
     """What may be done at an address; the framework tells of the first route alone."""
-    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in routes for method in getattr(route, "methods", None) or ()}
+    route = getattr(request.scope.get("route"), "path", "")
+    return {method.upper() for method in request.app.openapi()["paths"].get(route, {})} or {"GET"}
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -236,8 +236,8 @@ class Store:
         return [_frame(row) for row in rows]
 
     def add_prediction(self, case: int, number: int, found: Stored) -> None:
-        """Keep a prediction of a frame; an earlier one of the same model stays."""
-        with self._writing() as db:
+        """Keep a prediction of a frame; an earlier one of the same model stays. Errors: ``NotThere``."""
+        with self._writing_of(case, number) as db:
             db.execute(
                 "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
@@ -264,15 +264,12 @@ class Store:
 
     def add_correction(self, case: int, number: int, reader: str, action: str, mask: Runs) -> int:
         """Keep a mask as a reader left it; give its number. Errors: ``NotThere`` for a frame that is not there."""
-        try:
-            with self._writing() as db:
-                added = db.execute(
-                    "INSERT INTO corrections (case_id, number, reader, at, action, mask) VALUES (?, ?, ?, ?, ?, ?)",
-                    (case, number, reader, _now(), action, json.dumps(mask, separators=(",", ":"))),
-                )
-                return int(added.lastrowid or 0)
-        except sqlite3.IntegrityError as error:
-            raise _no_frame(case, number) from error
+        with self._writing_of(case, number) as db:
+            added = db.execute(
+                "INSERT INTO corrections (case_id, number, reader, at, action, mask) VALUES (?, ?, ?, ?, ?, ?)",
+                (case, number, reader, _now(), action, json.dumps(mask, separators=(",", ":"))),
+            )
+            return int(added.lastrowid or 0)
 
     def corrections(self, case: int, number: int | None = None) -> list[Correction]:
         """Give all corrections of a case, or of a frame of it, the first one first."""
@@ -291,14 +288,11 @@ class Store:
 
     def add_decision(self, case: int, number: int, reader: str, decision: Decision, comment: str) -> None:
         """Keep what a reader decided about a frame. Errors: ``NotThere`` for a frame that is not there."""
-        try:
-            with self._writing() as db:
-                db.execute(
-                    "INSERT INTO decisions (case_id, number, reader, at, decision, comment) VALUES (?, ?, ?, ?, ?, ?)",
-                    (case, number, reader, _now(), decision, comment),
-                )
-        except sqlite3.IntegrityError as error:
-            raise _no_frame(case, number) from error
+        with self._writing_of(case, number) as db:
+            db.execute(
+                "INSERT INTO decisions (case_id, number, reader, at, decision, comment) VALUES (?, ?, ?, ?, ?, ?)",
+                (case, number, reader, _now(), decision, comment),
+            )
 
     def decisions(self, case: int, number: int | None = None) -> list[Judgement]:
         """Give all decisions about a case, or a frame of it, the first one first."""
@@ -327,6 +321,15 @@ class Store:
                     f"the review store cannot be written ({error}); nothing was saved",
                     hint="make room on its disk, or give the right to write there, then try again",
                 ) from error
+
+    @contextmanager
+    def _writing_of(self, case: int, number: int) -> Iterator[sqlite3.Connection]:
+        """One transaction about a frame. Errors: ``NotThere`` where there is none."""
+        try:
+            with self._writing() as db:
+                yield db
+        except sqlite3.IntegrityError as error:
+            raise _no_frame(case, number) from error
 
     def _one(self, query: str, key: object) -> Case:
         rows = self._rows(query, key)

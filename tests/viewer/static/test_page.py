@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from serving import png, served
 from sonoseg.images import masks
 from sonoseg.prediction import modelfile
+from sonoseg.viewer.models import Broken, Models
 from sonoseg.viewer.store import Store
 from tiny_model import scan
 
@@ -379,6 +381,57 @@ def test_what_goes_wrong_is_a_sentence_on_the_page(browser: Any, site: str) -> N
     reader.until("document.querySelector('#saving').textContent === 'All saved'")
     assert reader.page.locator("#trouble").is_hidden()
     reader.done()
+
+
+def test_a_file_that_is_too_large_is_a_sentence(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    with (tmp_path / "large.png").open("wb") as file:
+        file.write(png())
+        file.truncate(200 << 20)
+    reader.page.set_input_files("#files", str(tmp_path / "large.png"))
+    reader.page.wait_for_selector("#failures li")
+    assert reader.text("#failures li").startswith("large.png: The request is too large; 104,857,600 bytes are allowed")
+    reader.drop(png())
+    assert reader.text("#headline") == "1 lesion"
+    reader.done()
+
+
+def test_a_model_or_a_store_that_cannot_be_used_is_a_sentence(browser: Any, tmp_path: Path) -> None:
+    broken = Models({"bad": Broken("bad.onnx is damaged", "export it again")})
+    (tmp_path / "text").write_text("no store" * 1000)
+    for settings, said in (
+        ({"loaded": broken}, "bad.onnx is damaged"),
+        ({"store": tmp_path / "text"}, "cannot be opened"),
+    ):
+        with served(tmp_path, **settings) as url:
+            reader = Reader(browser, url)
+            reader.page.wait_for_selector("#trouble:not([hidden])")
+            assert said in reader.text("#trouble")
+            reader.done()
+
+
+def test_a_stroke_is_kept_where_the_reader_leaves_at_once(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png())
+    reader.press("b")
+    mouse = reader.page.mouse
+    places = [reader.spot(20, 20), reader.spot(20, 100)]
+    mouse.move(*places[0])
+    mouse.down()
+    mouse.move(*places[1], steps=4)
+    mouse.up()
+    reader.page.keyboard.press("a")
+    reader.page.goto("about:blank")
+    reader.context.close()
+    for _ in range(200):
+        store = Store(tmp_path / "reviews.sqlite3", writable=False)
+        found = store.correction(1, 1), [each.decision for each in store.decisions(1)]
+        store.close()
+        if found[0] and found[1]:
+            break
+        time.sleep(0.02)
+    assert stored(tmp_path)[60, 20]
+    assert found[1] == ["accepted"]
 
 
 def test_names_are_shown_as_text(browser: Any, site: str) -> None:

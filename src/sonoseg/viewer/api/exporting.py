@@ -13,7 +13,7 @@ from sonoseg.viewer import exports
 from sonoseg.viewer.api.asked import AtDesk, CaseId, ModelName, Responses, refusals
 from sonoseg.viewer.desk import Desk
 from sonoseg.viewer.exports import File, Taken
-from sonoseg.viewer.refusals import BadUpload
+from sonoseg.viewer.refusals import BadUpload, Refusal
 from sonoseg.viewer.reviewed import Reviewed
 from sonoseg.viewer.uploads import stem
 
@@ -78,7 +78,11 @@ async def _parts(
     told, left_out = list[Document](), list[str]()
     predictor = desk.predictor(model)
     for case in cases:
-        found = await desk.all_reviewed(case, model)
+        try:
+            found = await desk.all_reviewed(case, model)
+        except Refusal as refusal:  # forgotten meanwhile, or the line is full: the others are written
+            left_out.append(f"{case:04}: {refusal}; {refusal.hint}")
+            continue
         told += await run_in_threadpool(exports.documents, found, predictor)
         written, why = await run_in_threadpool(exports.files, _taken(desk, case, found, model), kinds)
         left_out += why

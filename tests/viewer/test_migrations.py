@@ -1,0 +1,46 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sonoseg.viewer import store as stores
+from sonoseg.viewer.migrations import STEPS, VERSION
+from sonoseg.viewer.refusals import StoreUnavailable
+from sonoseg.viewer.store import Frame, Store
+
+
+def version(path: Path) -> int:
+    with sqlite3.connect(path) as db:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+    db.close()
+    return int(found)
+
+
+def test_a_store_of_each_earlier_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    for seen in range(VERSION + 1):
+        path = tmp_path / f"{seen}.sqlite3"
+        with sqlite3.connect(path) as db:
+            db.executescript("".join(STEPS[:seen]) + f"PRAGMA user_version = {seen}")
+        db.close()
+        store = Store(path)
+        assert store.add_case("a.png", "a" * 64, b"content", [Frame(1, 8, 8, b"one")]).id == 1
+        store.close()
+        assert version(path) == VERSION
+
+
+def test_what_was_kept_stays_where_a_later_step_adds_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "reviews.sqlite3"
+    store = Store(path)
+    case = store.add_case("a.png", "a" * 64, b"content", [Frame(1, 8, 8, b"one")])
+    store.close()
+    wrong = "ALTER TABLE cases ADD COLUMN site TEXT; ALTER TABLE nowhere ADD COLUMN x TEXT"
+    monkeypatch.setattr(stores, "VERSION", VERSION + 1)
+    monkeypatch.setattr(stores, "STEPS", (*STEPS, wrong))
+    with pytest.raises(StoreUnavailable):
+        Store(path)
+    assert version(path) == VERSION  # half of a step is none
+    monkeypatch.setattr(stores, "STEPS", (*STEPS, "ALTER TABLE cases ADD COLUMN site TEXT"))
+    store = Store(path)
+    assert store.case(case.id) == case
+    store.close()
+    assert version(path) == VERSION + 1
