@@ -42,7 +42,7 @@ export class Saver {
     if (this.failed) throw this.failed;
   }
 
-  /** The page goes away: send the last of each kind that waits, as nothing waits for answers any more. */
+  /** The page goes away, and with it perhaps what is on its way: send the last of each kind; twice does no harm. */
   leave() {
     const last = new Map(this.waiting.map(({ kind, place, post }) => [`${kind} ${place.case}/${place.frame}`, post]));
     for (const post of last.values()) post(true).catch(() => {});
