@@ -173,8 +173,11 @@ class Watch:
             if look == looks or (look and self.stop.wait(self.wait)):
                 break
             try:
+                known = self._record()
                 for found in self.archive.find(**self.filters):
-                    done += self._once(found)
+                    if found.digest not in known:
+                        self._once(found)
+                        done += 1
                 silent = False
             except SilentError:
                 if not silent:
@@ -182,9 +185,7 @@ class Watch:
                 silent = True
         return done
 
-    def _once(self, found: Instance) -> bool:
-        if found.digest in self._record():
-            return False
+    def _once(self, found: Instance) -> None:
         path = self.folder / f"{found.digest}.dcm"
         made: Sequence[Path] = []
         try:
@@ -201,7 +202,6 @@ class Watch:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / RECORD).open("a", encoding="utf-8") as file:
             file.write(f"{found.digest}\n")
-        return True
 
     def _record(self) -> set[str]:
         path = self.folder / RECORD

@@ -28,6 +28,15 @@ def test_what_lacks_or_is_wrong_is_empty(tmp_path: Path) -> None:
     assert str(made.PatientName) == dicom_files.PATIENT
 
 
+def test_a_character_that_no_name_may_have_is_not_written(tmp_path: Path) -> None:
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan())
+    path.write_bytes(path.read_bytes().replace(b"DOE^JANE", b"DOE\0JANE"))
+    made, (prediction,) = dicom_files.predicted(path)
+    write_report(tmp_path / "sr.dcm", made, Shown(1, prediction.lesions))
+    assert not pydicom.dcmread(tmp_path / "sr.dcm").PatientName
+    assert not dicom_files.faults(tmp_path / "sr.dcm")
+
+
 def test_names_in_any_script_go_along(tmp_path: Path) -> None:
     name = "Müller^Änne"
     path = dicom_files.write(tmp_path / "scan.dcm", Scan(), SpecificCharacterSet="ISO_IR 100", PatientName=name)

@@ -123,7 +123,7 @@ def _read(header: Dataset, key: str) -> object:
 
 
 def _is_valid(key: str, value: object) -> bool:
-    if value is None or (key in _UIDS and not str(value)):
+    if value is None or (key in _UIDS and not str(value)) or any(each < " " for each in str(value)):
         return False
     try:
         validate_value(dictionary_VR(key), str(value), RAISE)
