@@ -13,6 +13,7 @@ from sonoseg.delivery.archive import RECORD, Archive, SilentError, Watch, maker,
 from sonoseg.delivery.dicom.network import receiving, send
 from sonoseg.delivery.objects import Objects
 from sonoseg.errors import UserError
+from sonoseg.files import alone
 
 WANTED = Objects(seg=True, sr=True)
 
@@ -135,6 +136,16 @@ def test_a_damaged_file_is_not_stored(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(UserError, match="is damaged"):
         Archive(f"http://127.0.0.1:{free_port()}/dicom-web").store([path])
+
+
+def test_two_watches_do_not_share_a_record(tmp_path: Path) -> None:
+    nobody = Archive(f"http://127.0.0.1:{free_port()}/dicom-web")
+    said = list[str]()
+    watching = Watch(nobody, tmp_path / "watch", lambda path: [], said.append)
+    with alone(tmp_path / "watch"), pytest.raises(UserError, match="another run"):
+        watching.run(looks=1)
+    assert watching.run(looks=1) == 0
+    assert "does not answer" in said[0]
 
 
 def test_an_image_is_made_again_where_the_archive_fell_silent(tmp_path: Path) -> None:

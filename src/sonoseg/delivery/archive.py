@@ -21,7 +21,7 @@ from pydicom.uid import UID
 from sonoseg.delivery.objects import Objects
 from sonoseg.delivery.outputs import Job, Options
 from sonoseg.errors import UserError
-from sonoseg.files import replacing
+from sonoseg.files import alone, replacing
 from sonoseg.images.dicom.objects import ULTRASOUND, quiet, read_object
 from sonoseg.images.reading import Found
 from sonoseg.prediction.predictor import Predictor
@@ -167,7 +167,12 @@ class Watch:
 
         An archive that does not answer is asked again later. An image is in the record when its objects are stored;
         where the work stops in between they are made again, with the same UIDs, so that the archive has them once.
+        Errors: ``UserError`` where another watch keeps its record in the same folder.
         """
+        with alone(self.folder):
+            return self._looked(looks)
+
+    def _looked(self, looks: int | None) -> int:
         done, silent = 0, False
         for look in count():
             if look == looks or (look and self.stop.wait(self.wait)):
@@ -199,7 +204,6 @@ class Watch:
         finally:
             for each in (path, *made):
                 each.unlink(missing_ok=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / RECORD).open("a", encoding="utf-8") as file:
             file.write(f"{found.digest}\n")
 
