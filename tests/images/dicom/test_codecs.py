@@ -41,7 +41,7 @@ def test_frames_come_as_samples_and_their_colour_model(tmp_path: Path) -> None:
     [
         (uid.HTJ2K, {}, "not read: High-Throughput JPEG 2000"),
         (uid.HTJ2KLossless, {}, "not read: High-Throughput JPEG 2000"),
-        ("1.2.840.10008.1.2.4.110", {}, "not read: one that is not known"),
+        ("1.2.840.10008.1.2.4.999", {}, "not read: one that is not known"),
         (uid.JPEGBaseline8Bit, {"BitsAllocated": 16, "BitsStored": 12}, "is JPEG of 12 bits"),
         (uid.JPEGExtended12Bit, {"BitsAllocated": 16, "BitsStored": 12, "SamplesPerPixel": 3}, "is JPEG of 12 bits"),
     ],
