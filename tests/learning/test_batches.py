@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from sonoseg.data.formats.packed import to_packed
 from sonoseg.data.sets.sources import open_set
+from sonoseg.learning import batches
 from sonoseg.learning.batches import Packed, Share, pack, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
 
 CPU = torch.device("cpu")
 
 
-def config(batch: int, seed: int = 0, normals: int = 0) -> Config:
-    return Config("phantom", size=32, batch=batch, seed=seed, normals=normals)
+def config(batch: int, seed: int = 0, normals: int = 0, augmented: float = 1.0) -> Config:
+    return Config("phantom", size=32, batch=batch, seed=seed, normals=normals, augmented=augmented)
 
 
 def numbered(count: int, size: int = 8) -> Packed:
@@ -111,18 +113,40 @@ def test_memory_that_was_freed_is_not_cleared_again() -> None:
 
 def test_crops_beside_lesions_are_packed_and_added_to_every_batch() -> None:
     samples = open_set("phantom:20").samples
-    assert pack(samples, 32).beside is None
+    without = pack(samples, 32)
+    assert without.crops == 0
     data = pack(samples, 32, crops=True)
-    assert data.beside is not None
-    assert data.beside.shape == (len(data.beside), 1, 32, 32)
-    assert torch.equal(data.images, pack(samples, 32).images)
-    assert len(data) == 20
-    batches = list(training_batches(data, config(4, normals=3), 0, Share(), CPU))
-    assert [images.shape[0] for images, _ in batches] == [7] * 5
-    assert all((masks[4:] == 0).all() for _, masks in batches)
-    assert all((images[4:].amax((1, 2, 3)) > 0).all() for images, _ in batches)
+    assert data.images.shape == data.masks.shape == (20 + data.crops, 1, 32, 32)
+    assert data.crops > 0
+    assert torch.equal(data.images[:20], without.images)
+    assert not data.masks[20:].any()
+    assert len(data) == data.whole == 20
+    made = list(training_batches(data, config(4, normals=3), 0, Share(), CPU))
+    assert [images.shape[0] for images, _ in made] == [7] * 5
+    assert all((masks[4:] == 0).all() for _, masks in made)
+    assert all((images[4:].amax((1, 2, 3)) > 0).all() for images, _ in made)
     plain = list(training_batches(data, config(4), 0, Share(), CPU))
-    assert torch.equal(plain[0][0], next(training_batches(replace(data, beside=None), config(4), 0, Share(), CPU))[0])
+    assert torch.equal(plain[0][0], next(training_batches(without, config(4), 0, Share(), CPU))[0])
+
+
+def test_batches_that_are_augmented_together_hold_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pack(open_set("phantom:20").samples, 32, crops=True)
+    settings = config(4, normals=2, augmented=0.0)
+    alone = list(training_batches(data, settings, 3, Share(), CPU))
+    monkeypatch.setitem(batches.AT_ONCE, "cpu", 3)
+    together = list(training_batches(data, settings, 3, Share(), CPU))
+    assert [len(images) for images, _ in together] == [6] * 5
+
+    def upright(images: Tensor) -> list[float]:  # a mirror is all that differs
+        return sorted(round(float(image.sum()), 2) for image in images)
+
+    for (one, _), (other, _) in zip(alone, together, strict=True):
+        assert upright(one) == upright(other)
+    halves = [list(training_batches(data, settings, 3, Share(rank, 2), CPU)) for rank in (0, 1)]
+    assert all(
+        torch.equal(whole[0], torch.stack((first[0], second[0]), 1).flatten(0, 1))
+        for whole, first, second in zip(together, *halves, strict=True)
+    )
 
 
 def test_moved_to_a_device_it_is_the_same() -> None:

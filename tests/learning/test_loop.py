@@ -22,6 +22,11 @@ def packed() -> Packed:
     return pack(open_set("phantom:20").samples[:16], 32)
 
 
+@pytest.fixture(autouse=True)
+def every_epoch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "KEPT", -1.0)
+
+
 class Told:
     """What a run reports; it is stopped in the middle of epoch ``stop``."""
 
@@ -69,6 +74,29 @@ def test_stopped_and_resumed_is_as_if_never_stopped(packed: Packed, tmp_path: Pa
     assert [line["epoch"] for line in whole.history] == [1, 2, 3]
 
 
+def test_a_state_is_not_written_again_at_once(packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "KEPT", 3600.0)
+    whole, stopped = Told(), Told(stop=2)
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, packed, tmp_path / "a.pt", stopped)
+    assert len(stopped.history) == 1  # the second epoch is done again
+    assert same(run(CONFIG, packed, tmp_path / "a.pt"), run(CONFIG, packed, tmp_path / "b.pt", whole))
+    assert len(whole.history) == 3
+
+
+def test_a_run_goes_on_where_another_kind_of_machine_left_it(packed: Packed, tmp_path: Path) -> None:
+    """As CUDA leaves it: a fused optimiser whose rate is a tensor, and another setting of where it was computed."""
+    state = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, packed, state, Told(stop=2))
+    left = torch.load(state, weights_only=True)
+    left["config"]["device"] = "auto"
+    for group in left["optimizer"]["param_groups"]:
+        group.update(fused=True, capturable=True, lr=torch.zeros(()))
+    torch.save(left, state)
+    assert same(run(CONFIG, packed, state), run(CONFIG, packed, tmp_path / "b.pt"))
+
+
 def test_the_loss_falls(packed: Packed, tmp_path: Path) -> None:
     told = Told()
     run(replace(CONFIG, epochs=30, width=8, learning_rate=0.01), packed, tmp_path / "a.pt", told)
@@ -107,7 +135,7 @@ def test_a_validation_part_is_scored_after_each_epoch(packed: Packed, tmp_path: 
 
 def test_two_processes_train_one_network(packed: Packed, tmp_path: Path) -> None:
     told, config = Waiting(), replace(CONFIG, epochs=1, presence=0.5, normals=2)
-    data = replace(packed, beside=packed.images[:4])
+    data = replace(packed, crops=4)
     weights = train(Run(replace(config, devices=2), data, None, tmp_path / "a.pt", told.report, told.finished))
     alone = run(config, data, tmp_path / "b.pt")
     assert weights.keys() == alone.keys()
@@ -153,7 +181,7 @@ def test_presence_is_learnt_beside_the_mask(tmp_path: Path) -> None:
     network = first_network(config)
     network.load_state_dict(run(config, data, tmp_path / "a.pt"))
     images, masks = data.at(torch.arange(40), torch.device("cpu"))
-    crops, _ = data.crops(64, torch.Generator().manual_seed(0), torch.device("cpu"))
+    crops, _ = data.at(torch.arange(data.whole, data.whole + data.crops), torch.device("cpu"))
     with torch.no_grad():
         presence, beside = network.eval().answer(images)[1], network.answer(crops)[1]
     assert presence is not None

@@ -133,14 +133,15 @@ def pack(
     source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
     out: Annotated[Path, typer.Option(help="The file to write; it ends with .npz.")],
     size: Annotated[int, typer.Option(help="Side of the network's frame in pixels.")] = 128,
+    crops: Annotated[int, typer.Option(min=0, help="Crops without a lesion to cut beside those of an image.")] = 0,
 ) -> None:
-    """Write a set as one file, in the network's frame: --data packed:FILE trains on it anywhere."""
+    """Write a set as one file: --data packed:FILE trains on it anywhere, and is judged at the images' own sizes."""
     need_data()
     from sonoseg.cli.progress import Bar
     from sonoseg.data.formats.packed import to_packed
     from sonoseg.data.sets.sources import open_set
 
     with stoppable("start it again; nothing was written"):
-        checksum = to_packed(open_set(source), out, size, Bar("packing").step)
+        checksum = to_packed(open_set(source), out, size, crops, Bar("packing").step)
     typer.echo(f"packed: {out}, {out.stat().st_size / 1e6:.1f} MB, checksum {checksum}")
     typer.echo("it holds the images: the licence of the set goes with it")

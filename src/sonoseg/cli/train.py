@@ -124,8 +124,6 @@ def evaluate(
             typer.echo(sentence)
         if not external["models"]:
             typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
-    if "frame" in found.summary:
-        typer.echo(f"measured in a frame of {found.summary['frame']} pixels, not at each image's own size")
     _table(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 

@@ -34,7 +34,8 @@ class Sample:
 
     name: unique in its set. label: one of ``LABELS``. read: gives the ``Image`` and its mask, ``bool (H, W)`` of the
     same size, all lesions united; it can be pickled. masks: how many masks were united, None where a set tells none.
-    original: ``digest`` of the image that this one was made from; empty where it is the original itself.
+    original: ``digest`` of the image that this one was made from; empty where it is the original itself. marks: whether
+    that bore burnt-in marks, and beside: what was cut beside its lesions, where both were looked for beforehand.
     Errors: ``ValueError`` for a label that is not known.
     """
 
@@ -43,6 +44,8 @@ class Sample:
     read: Callable[[], Pair]
     masks: int | None = None
     original: str = ""
+    marks: bool | None = None
+    beside: tuple[Image, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.label not in LABELS:
@@ -54,8 +57,7 @@ class DataSet:
     """A named set, its samples in a stable order.
 
     spec: what the user typed. folds: group, fold and flags of each sample. grouping: what a group is (copies, patient).
-    citation, licence: as the set's authors state them. frame: side of the square in which images and masks were fitted
-    beforehand, in pixels; None where they are in their own sizes.
+    citation, licence: as the set's authors state them.
     Errors: ``ValueError`` where two samples have one name, or one has no row in the folds.
     """
 
@@ -66,7 +68,6 @@ class DataSet:
     grouping: str
     citation: str
     licence: str
-    frame: int | None = None
 
     def __post_init__(self) -> None:
         names = {sample.name for sample in self.samples}

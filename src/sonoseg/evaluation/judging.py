@@ -154,7 +154,7 @@ def _one(
         width=width,
         **measure(prediction.mask, truth, prediction.probability, prediction.image.spacing),
         confidence=prediction.confidence,
-        marks=int(marks(prediction.image)),
+        marks=int(marks(prediction.image) if sample.marks is None else sample.marks),
         presence=math.nan if prediction.presence is None else prediction.presence,
         diameter=longest(prediction.mask),
         true_diameter=longest(truth),

@@ -19,9 +19,9 @@ from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import judge
 from sonoseg.evaluation.summary import CALIBRATION, CASES, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
-from sonoseg.experiments.plan import ELSEWHERE, Cell, Plan
+from sonoseg.experiments.plan import Cell, Plan
 from sonoseg.learning import checkpoint
-from sonoseg.learning.config import CONFIG, read_config
+from sonoseg.learning.config import CONFIG, ELSEWHERE, Config, read_config
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
 from sonoseg.learning.run import (
@@ -92,8 +92,10 @@ def check(plan: Plan, data: DataSet, out: Path) -> None:
             )
 
 
-def _compared(config: Any) -> dict[str, Any]:
-    return {name: value for name, value in told_settings(config).items() if name not in ELSEWHERE}
+def _compared(config: Config) -> dict[str, Any]:
+    """The settings that two cells of one arm must share. A further set may be packed on one machine alone."""
+    told = told_settings(config) | {"also": len(config.also)}
+    return {name: value for name, value in told.items() if name not in ELSEWHERE}
 
 
 def missing(plan: Plan, out: Path) -> list[Cell]:
@@ -197,7 +199,6 @@ def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
             "grouping": data.grouping,
             "citation": data.citation,
             "licence": data.licence,
-            "frame": data.frame,
             "folds_sha256": folds.checksum(data.folds),
         },
         "settings": {name: value for name, value in plan.settings().items() if name != "model"},

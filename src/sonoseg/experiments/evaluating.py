@@ -51,8 +51,6 @@ def evaluate(
         drops = transfer.drops(transfer.home_cases(table), found.cases) if table else {}
         trained = candidates[0].trained_on.get("set", "unknown")
         summary["external"] = {"trained_on": trained, "judged_on": data.name, "models": drops}
-    if data.frame:
-        summary["frame"] = data.frame
     own = where / f"on-{data.name}" if abroad else where
     folder = out or (own if runs else Path(f"{candidates[0].model}-on-{data.name}"))
     write_tables(folder, found.cases, found.counts, summary)

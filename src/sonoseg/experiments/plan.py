@@ -19,9 +19,6 @@ KEYS = ("folds", "seeds", "folds_sha256", "recipe", "arms")
 OWN = ("fold", "seed")
 """Settings that cells have and no arm."""
 
-ELSEWHERE = ("device", "devices", "precision")
-"""Settings that two cells of one arm may differ in: where they were computed."""
-
 
 @dataclass(frozen=True)
 class Arm:

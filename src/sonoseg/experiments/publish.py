@@ -118,7 +118,7 @@ def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:
     found = {}
     for file in sorted((folder / CELLS).glob(f"*/{CONFIG}")):
         cell = read_config(file)
-        if replace(cell, fold=-1, also_fold=-1) == config:
+        if not config.changed(replace(cell, fold=-1, also_fold=-1)):
             found[cell.fold] = file.parent
     if missing := [str(fold) for fold in range(data.folds.count) if fold not in found]:
         raise UserError(

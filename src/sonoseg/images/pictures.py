@@ -67,7 +67,8 @@ class Image:
     pixels: ``uint8 (H, W)``. spacing: ``(row, column)`` in mm, or None where it is not known.
     source: where it came from, for messages. coloured: whether the file held colour before it was made grey.
     windows: the parts that show tissue, where the file says so; later ones lie over earlier ones; none for all of it.
-    notes: what a person should know of how it was read.
+    notes: what a person should know of how it was read. fitted: all of it in a network's frame, ``uint8 (S, S)``, where
+    the file held no more than that; the pixels are then what that gives at the image's own size.
     Errors: ``ValueError`` where a field is not of this form.
     """
 
@@ -77,6 +78,7 @@ class Image:
     coloured: bool = False
     windows: tuple[Window, ...] = ()
     notes: tuple[str, ...] = ()
+    fitted: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8 or 0 in self.pixels.shape:

@@ -45,23 +45,36 @@ class Draw:
     noise: Tensor
     spoil: Spoil | None = None
 
-    def taken(self, part: slice, device: torch.device) -> "Draw":
-        """The parameters of a part of the batch, on a device."""
+    def taken(self, part: Tensor, device: torch.device) -> "Draw":
+        """The parameters of some of the images, ``int64 (n,)`` of them, on a device."""
         spoil = self.spoil and Spoil(**_taken(self.spoil, part, device))
         return Draw(**_taken(self, part, device), spoil=spoil)
 
 
-def _taken(drawn: Draw | Spoil, part: slice, device: torch.device) -> dict[str, Tensor]:
-    return {name: value[part].to(device) for name, value in vars(drawn).items() if isinstance(value, Tensor)}
+def _taken(drawn: Draw | Spoil, part: Tensor, device: torch.device) -> dict[str, Tensor]:
+    tensors = {name: value for name, value in vars(drawn).items() if isinstance(value, Tensor)}
+    return {name: value[part.to(value.device)].to(device) for name, value in tensors.items()}
 
 
-def draw(count: int, size: int, generator: Generator, share: float = 1.0, spoiled: float = 0.0) -> Draw:
-    """Draw for ``count`` images of ``size`` x ``size``; all randomness of augmentation is here, on the CPU.
+def draw(
+    count: int,
+    size: int,
+    generator: Generator,
+    share: float = 1.0,
+    spoiled: float = 0.0,
+    noise: Generator | None = None,
+) -> Draw:
+    """Draw for ``count`` images of ``size`` x ``size``; all randomness of augmentation is here.
+
+    generator: on the CPU, so that every device is given the same. noise: of the patterns, on the device where they are
+    needed: they are too large to be sent there; ``generator`` if left out.
 
     Left and right are mirrored; up and down never are: depth has a direction. Rotation within 15 degrees, zoom 0.75 to
     1.33, a change of proportions within 15 %, shifts within 10 % of the frame. share: of the images, in [0, 1], that
     get more than the mirror. spoiled: of them, the share that each part of ``Spoil`` falls upon.
     """
+
+    noise = noise or generator
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=generator)
@@ -83,14 +96,14 @@ def draw(count: int, size: int, generator: Generator, share: float = 1.0, spoile
         gain=per_image(uniform(math.log(0.75), math.log(1.33)).exp()),
         gamma=per_image(uniform(math.log(0.67), math.log(1.5)).exp()),
         speckle=per_image(uniform(0.0, 0.2)),
-        noise=torch.randn(count, 1, size // 2, size // 2, generator=generator),
+        noise=torch.randn(count, 1, size // 2, size // 2, generator=noise, device=noise.device),
     )
     if share < 1:
         drawn = _spared(drawn, mirror, torch.rand(count, generator=generator) >= share)
-    return replace(drawn, spoil=_draw_spoil(count, size, generator, spoiled)) if spoiled else drawn
+    return replace(drawn, spoil=_draw_spoil(count, size, generator, noise, spoiled)) if spoiled else drawn
 
 
-def _draw_spoil(count: int, size: int, generator: Generator, share: float) -> Spoil:
+def _draw_spoil(count: int, size: int, generator: Generator, noise: Generator, share: float) -> Spoil:
     def fallen(between: tuple[float, float], without: float) -> Tensor:
         low, high = between
         values = low + (high - low) * torch.rand(count, generator=generator)
@@ -101,7 +114,7 @@ def _draw_spoil(count: int, size: int, generator: Generator, share: float) -> Sp
         coarse=fallen((1.0, 1.0), 0.0),
         contrast=fallen(CONTRAST, 1.0),
         grain=fallen(NOISE, 0.0),
-        noise=torch.randn(count, 1, size, size, generator=generator),
+        noise=torch.randn(count, 1, size, size, generator=noise, device=noise.device),
     )
 
 

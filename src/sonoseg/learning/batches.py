@@ -3,7 +3,7 @@
 import ctypes
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from sonoseg.data.samples import Sample, digest_of
 from sonoseg.images.pictures import Image
 from sonoseg.learning.augment import augment, draw
 from sonoseg.learning.config import Config
-from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.prediction.letterbox import Letterbox, whole
 
 # glibc's numbers of the settings (malloc.h) and what they are set to.
 _NEVER_MAP = (-4, 0)
@@ -25,30 +25,39 @@ _NEVER_TRIM = (-1, 2**31 - 1)
 _GROW_BY = (-2, 256 * 2**20)
 
 
+AT_ONCE = {"cuda": 32}
+"""Batches that are augmented together, by the kind of device; one of them elsewhere."""
+
+
 @dataclass(frozen=True)
 class Packed:
     """Samples in the frame: images and masks (0 and 1), ``uint8 (N, 1, size, size)``; digests of the originals.
 
     home: how many of them, the first, are of the set that is judged on; None for all. An epoch has each of these once,
-    and at most as many of the others. beside: crops without a lesion, ``uint8 (M, 1, size, size)``, in no epoch's
-    order, but added to batches; None where there are none.
+    and at most as many of the others. crops: how many of them, the last, are crops without a lesion, in no epoch's
+    order, but added to batches.
     """
 
     images: Tensor
     masks: Tensor
     digests: tuple[str, ...]
     home: int | None = None
-    beside: Tensor | None = None
+    crops: int = 0
+
+    @property
+    def whole(self) -> int:
+        """Images that are no crops."""
+        return len(self.images) - self.crops
 
     def __len__(self) -> int:
-        """Images in an epoch."""
-        home = len(self.images) if self.home is None else self.home
-        return home + min(home, len(self.images) - home)
+        """Images in an epoch, without crops."""
+        home = self.whole if self.home is None else self.home
+        return home + min(home, self.whole - home)
 
     def order(self, generator: Generator) -> Tensor:
         """Draw the images of an epoch, in their order: ``int64 (len(self),)``."""
-        home = len(self.images) if self.home is None else self.home
-        others = home + torch.randperm(len(self.images) - home, generator=generator)[: len(self) - home]
+        home = self.whole if self.home is None else self.home
+        others = home + torch.randperm(self.whole - home, generator=generator)[: len(self) - home]
         drawn = torch.cat((torch.arange(home), others))
         return drawn[torch.randperm(len(drawn), generator=generator)]
 
@@ -58,17 +67,9 @@ class Packed:
         images = self.images[indices].to(device, non_blocking=True).float() / 255
         return images, self.masks[indices].to(device, non_blocking=True).float()
 
-    def crops(self, count: int, generator: Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Draw crops without a lesion, with their empty masks, as ``at`` gives them."""
-        assert self.beside is not None
-        indices = torch.randint(len(self.beside), (count,), generator=generator).to(self.beside.device)
-        images = self.beside[indices].to(device, non_blocking=True).float() / 255
-        return images, torch.zeros_like(images)
-
     def to(self, device: torch.device) -> "Packed":
         """The same with its pixels on a device, as bytes."""
-        moved = None if self.beside is None else self.beside.to(device)
-        return replace(self, images=self.images.to(device), masks=self.masks.to(device), beside=moved)
+        return replace(self, images=self.images.to(device), masks=self.masks.to(device))
 
 
 def pack(
@@ -82,27 +83,26 @@ def pack(
     crops: whether what lies beside the lesions is cut out as well.
     """
 
-    def fitted(image: Image) -> NDArray[np.uint8]:
-        return Letterbox(*image.shape, size).fit(image.pixels)
-
     def one(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.bool_], str, list[NDArray[np.uint8]]]:
         image, mask = sample.read()
-        cut = [fitted(crop) for crop, _ in beside(image, mask)] if crops else []
-        return fitted(image), Letterbox(*image.shape, size).fit_mask(mask), digest_of(sample, image), cut
+        cut: Iterable[Image] = ()
+        if crops:
+            cut = [crop for crop, _ in beside(image, mask)] if sample.beside is None else sample.beside
+        fitted = Letterbox(*image.shape, size).fit_mask(mask)
+        return whole(image, size), fitted, digest_of(sample, image), [whole(crop, size) for crop in cut]
 
-    images = np.empty((len(samples), 1, size, size), np.uint8)
-    masks = np.empty_like(images)
-    digests = []
-    normals: list[NDArray[np.uint8]] = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for index, (pixels, mask, content, cut) in enumerate(pool.map(one, samples)):
-            images[index, 0], masks[index, 0] = pixels, mask
-            digests.append(content)
-            normals += cut
+        read = []
+        for each in pool.map(one, samples):
+            read.append(each)
             if progress:
-                progress(index + 1, len(samples))
-    bank = torch.from_numpy(np.stack(normals)[:, None]) if normals else None
-    return Packed(torch.from_numpy(images), torch.from_numpy(masks), tuple(digests), beside=bank)
+                progress(len(read), len(samples))
+    normals = [crop for *_, cut in read for crop in cut]
+    images = np.stack([*(image for image, *_ in read), *normals])[:, None]
+    masks = np.zeros_like(images)
+    masks[: len(read), 0] = [mask for _, mask, *_ in read]
+    digests = tuple(digest for _, _, digest, _ in read)
+    return Packed(torch.from_numpy(images), torch.from_numpy(masks), digests, crops=len(normals))
 
 
 @dataclass(frozen=True)
@@ -120,21 +120,22 @@ def training_batches(
 
     Every process shuffles and draws for whole batches and takes its share, so their number changes nothing. The last
     batch is filled up from the front of the epoch: all batches are of one size, and none is too small to normalise.
-    To each, ``config.normals`` crops without a lesion are added.
+    To each, ``config.normals`` crops without a lesion are added. Nothing of it makes the processor wait for a device.
     """
-    generator = Generator().manual_seed(config.seed * 1_000_003 + epoch)
+    seed = config.seed * 1_000_003 + epoch
+    generator, noise = Generator().manual_seed(seed), Generator(device).manual_seed(seed)
     order = data.order(generator)
     steps = steps_per_epoch(len(data), config.batch)
-    order = order.repeat(-(-steps * config.batch // len(order)))[: steps * config.batch]
-    part = slice(share.rank, None, share.of)
-    for indices in torch.split(order, config.batch):
-        count = len(indices) + config.normals
-        drawn = draw(count, data.images.shape[-1], generator, config.augmented, config.spoiled)
-        images, masks = data.at(indices, device)
-        if config.normals:
-            more = data.crops(config.normals, generator, device)
-            images, masks = torch.cat((images, more[0])), torch.cat((masks, more[1]))
-        yield augment(images[part], masks[part], drawn.taken(part, device))
+    order = order.repeat(-(-steps * config.batch // len(order)))[: steps * config.batch].view(steps, -1)
+    if config.normals:
+        crops = data.whole + torch.randint(data.crops, (steps, config.normals), generator=generator)
+        order = torch.cat((order, crops), dim=1)
+    for batches in torch.split(order, AT_ONCE.get(device.type, 1)):
+        drawn = draw(batches.numel(), data.images.shape[-1], generator, config.augmented, config.spoiled, noise)
+        part = torch.arange(batches.numel()).view(batches.shape)[:, share.rank :: share.of].flatten()
+        images, masks = augment(*data.at(batches.flatten()[part], device), drawn.taken(part, device))
+        count = len(part) // len(batches)
+        yield from zip(torch.split(images, count), torch.split(masks, count), strict=True)
 
 
 def steps_per_epoch(count: int, batch: int) -> int:

@@ -15,6 +15,9 @@ from sonoseg.learning.settings import fields_of, setting
 CONFIG = "config.toml"
 """What a run calls its file of settings."""
 
+ELSEWHERE = ("device", "devices", "precision")
+"""Settings of where a run is computed: one that was begun on one machine may be finished on another."""
+
 MODELS: dict[str, str] = {
     "unet": "double convolutions, skips passed through",
     "recurrent-unet": "recurrent residual units, skips passed through",
@@ -101,6 +104,11 @@ class Config:
                 f"encoder weights ({self.encoder_weights}) and a pre-trained run ({self.pretrained}) are both given",
                 hint="leave one out: a pre-trained network brings its encoder along",
             )
+
+    def changed(self, other: "Config") -> list[str]:
+        """Names of the settings that differ in another configuration, but for those of ``ELSEWHERE``."""
+        theirs = vars(other)
+        return [name for name, value in vars(self).items() if theirs[name] != value and name not in ELSEWHERE]
 
     def write(self, path: Path) -> None:
         """Write the configuration as TOML."""

@@ -1,5 +1,6 @@
 """The training loop: a plain function; Lightning Fabric supplies device, precision and processes."""
 
+import copy
 import logging
 import math
 import pickle
@@ -14,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch.optim.swa_utils import update_bn
 
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
@@ -32,8 +33,13 @@ WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
 LARGEST_GRADIENT = 1.0
 VALIDATION_BATCH = 16
+KEPT = 30.0
+"""Seconds, at least, from one state that is kept to the next: a short epoch is sooner done again than written."""
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would tell precision and seed on the terminal
+
+_KINDS = ("fused", "capturable", "foreach")
+"""Entries of an optimiser's groups that say how a device computes it."""
 
 Epoch = dict[str, float]
 """One line of ``history.jsonl``: epoch, loss, learning_rate, seconds that it took and images that it trained on in one
@@ -88,6 +94,87 @@ class _Answers(nn.Module):
         return self.network.answer(image)
 
 
+class _Average:
+    """The averaged weights, in a network of their own. Its statistics are computed anew before it answers."""
+
+    def __init__(self, network: UNet) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self._own: list[Tensor] = list(self.network.parameters())
+        self._theirs: list[Tensor] = list(network.parameters())
+
+    def update(self, decay: float) -> None:
+        """Move towards the network's weights by 1 - decay."""
+        with torch.no_grad():
+            torch._foreach_lerp_(self._own, self._theirs, 1 - decay)
+
+
+class _Step:
+    """One step: forward, loss, backward, update. Called with images and masks, gives the loss, before the update.
+
+    On one CUDA device the step is recorded once and replayed then: to start its thousand kernels one by one takes
+    longer than to compute them. The first ones are done plainly, as recording wants it; all batches are of one size.
+    """
+
+    PLAIN = 3
+
+    def __init__(self, fabric: Fabric, model: nn.Module, optimizer: Any, config: Config) -> None:
+        self.fabric, self.model, self.optimizer, self.config = fabric, model, optimizer, config
+        self.records = records(config, fabric.device)
+        self.done = 0
+        torch.backends.cudnn.benchmark = self.records
+        for group in optimizer.param_groups if self.records else ():
+            group["lr"] = torch.zeros((), device=fabric.device)  # what is recorded reads it where it lies
+
+    def __call__(self, images: Tensor, masks: Tensor, rate: float) -> Tensor:
+        for group in self.optimizer.param_groups:
+            if self.records:
+                group["lr"].fill_(rate * group["share"])
+            else:
+                group["lr"] = rate * group["share"]
+        self.done += 1
+        if not self.records:
+            return self._compute(images, masks)
+        if self.done <= self.PLAIN:
+            return self._aside(images, masks)
+        if self.done == self.PLAIN + 1:
+            self._record(images, masks)
+        self._images.copy_(images)
+        self._masks.copy_(masks)
+        self._graph.replay()
+        return self._loss
+
+    def _compute(self, images: Tensor, masks: Tensor) -> Tensor:
+        logits, presence = self.model(images)
+        loss = LOSSES[self.config.loss](logits, masks)
+        if presence is not None:
+            loss = loss + self.config.presence * presence_loss(presence, masks)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.model, self.optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _aside(self, images: Tensor, masks: Tensor) -> Tensor:
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            loss = self._compute(images, masks)
+        torch.cuda.current_stream().wait_stream(stream)
+        return loss
+
+    def _record(self, images: Tensor, masks: Tensor) -> None:
+        self._images, self._masks = images.clone(), masks.clone()
+        self._graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.cuda.graph(self._graph):
+            self._loss = self._compute(self._images, self._masks)
+
+
+def records(config: Config, device: torch.device) -> bool:
+    """Whether steps are recorded and replayed on a device."""
+    return device.type == "cuda" and config.devices == 1
+
+
 def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
     run = replace(run, training=run.training.to(fabric.device))
@@ -95,58 +182,48 @@ def _train(fabric: Fabric, run: Run) -> None:
     fabric.seed_everything(config.seed, verbose=False)
     channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
     network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, weight_decay=config.weight_decay)
-    model, optimizer = fabric.setup(_Answers(network), optimizer)
-    average = AveragedModel(network)
+    model, optimizer = fabric.setup(_Answers(network), _optimizer(network, config, fabric.device))
+    average = _Average(network)
     history: list[Epoch] = []
     if run.state.exists():
-        history = _restore(run, network, optimizer, average)
+        history = _restore(run, network, optimizer, average.network)
+    step = _Step(fabric, model, optimizer, config)
+    kept = -math.inf
 
     for epoch in range(len(history), config.epochs):
         began = time.perf_counter()
-        line = _train_epoch(fabric, run, model, optimizer, average, epoch)
+        line = _train_epoch(fabric, run, model, step, average, epoch)
         line["seconds"] = round(time.perf_counter() - began, 3)
         taken = len(run.training) + config.normals * steps_per_epoch(len(run.training), config.batch)
         line["images_per_second"] = round(taken / line["seconds"], 2)
-        if run.validation is not None or epoch + 1 == config.epochs:
+        last = epoch + 1 == config.epochs
+        if last or run.validation is not None:
             seen = (images for images, _ in training_batches(run.training, config, epoch, Share(), fabric.device))
-            update_bn(seen, average.module)  # of batches as they were trained on, crops and all
-        if run.validation is not None:
-            line["validation_dice"] = validate(average.module, run.validation, fabric.device)
+            update_bn(seen, average.network)  # of batches as they were trained on, crops and all
+            if run.validation is not None:
+                line["validation_dice"] = validate(average.network, run.validation, fabric.device)
         history.append(line)
-        if fabric.is_global_zero:
-            _write_state(run, network, optimizer, average, history)
+        if fabric.is_global_zero and (last or time.monotonic() - kept > KEPT):
+            _write_state(run, network, optimizer, average.network, history)
             run.finished(history)
+            kept = time.monotonic()
         fabric.barrier()
 
 
-def _train_epoch(
-    fabric: Fabric, run: Run, model: nn.Module, optimizer: Any, average: AveragedModel, epoch: int
-) -> Epoch:
+def _train_epoch(fabric: Fabric, run: Run, model: nn.Module, step: _Step, average: _Average, epoch: int) -> Epoch:
     config = run.config
     steps = steps_per_epoch(len(run.training), config.batch)
     share = Share(fabric.global_rank, fabric.world_size)
     model.train()
     total = torch.zeros((), device=fabric.device)
     told = 0.0
-    for step, (images, masks) in enumerate(training_batches(run.training, config, epoch, share, fabric.device)):
-        done = epoch * steps + step
+    for number, (images, masks) in enumerate(training_batches(run.training, config, epoch, share, fabric.device)):
+        done = epoch * steps + number
         rate = learning_rate(config.learning_rate, done, config.epochs * steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"]
-        logits, presence = model(images)
-        loss = LOSSES[config.loss](logits, masks)
-        if presence is not None:
-            loss = loss + config.presence * presence_loss(presence, masks)
-        fabric.backward(loss)
-        fabric.clip_gradients(model, optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.multi_avg_fn = get_ema_multi_avg_fn(decay(config.average, done))  # type: ignore[no-untyped-call]
-        average.update_parameters(cast(_Answers, model.module).network)
-        total += loss.detach()
-        if fabric.is_global_zero and (step + 1 == steps or time.monotonic() - told > TOLD):
-            run.report(epoch, (step + 1) / steps, float(total) / (step + 1))
+        total += step(images, masks, rate)
+        average.update(decay(config.average, done))
+        if fabric.is_global_zero and (number + 1 == steps or time.monotonic() - told > TOLD):
+            run.report(epoch, (number + 1) / steps, float(total) / (number + 1))
             told = time.monotonic()
     mean = float(cast(Tensor, fabric.all_reduce(total / steps)))
     if not math.isfinite(mean):
@@ -206,6 +283,17 @@ def first_network(config: Config) -> UNet:
     return stored.network.train()
 
 
+def _optimizer(network: UNet, config: Config, device: torch.device) -> torch.optim.AdamW:
+    recorded = records(config, device) or None
+    return torch.optim.AdamW(
+        _groups(network, config),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=recorded,
+        capturable=bool(recorded),
+    )
+
+
 def _groups(network: UNet, config: Config) -> list[dict[str, Any]]:
     """The parameters by the share of the learning rate that they are given, and by whether they decay."""
     backbone = list(network.encoder.backbone.parameters()) if isinstance(network.encoder, TimmEncoder) else []
@@ -247,13 +335,12 @@ def in_bfloat16(config: Config) -> bool:
     return config.precision == "bf16"
 
 
-def _write_state(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel, history: list[Epoch]) -> None:
+def _write_state(run: Run, network: nn.Module, optimizer: Any, average: nn.Module, history: list[Epoch]) -> None:
     state = {
         "config": vars(run.config),
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "average": average.module.state_dict(),
-        "averaged": average.n_averaged,
+        "average": average.state_dict(),
         "history": history,
     }
     with replacing(run.state) as temporary:
@@ -268,17 +355,17 @@ def _read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _restore(run: Run, network: nn.Module, optimizer: Any, average: AveragedModel) -> list[Epoch]:
+def _restore(run: Run, network: nn.Module, optimizer: Any, average: nn.Module) -> list[Epoch]:
     state = _read_state(run.state)
-    stands = vars(Config(**state["config"]))
-    changed = [name for name, value in vars(run.config).items() if stands[name] != value]
-    if changed:
+    if changed := run.config.changed(Config(**state["config"])):
         raise UserError(
             f"{run.state} belongs to a run with other settings: {', '.join(changed)}",
             hint=f"give the settings of {run.state.parent.parent / 'config.toml'}, or another --out",
         )
     network.load_state_dict(state["network"])
+    kinds = [{name: group[name] for name in _KINDS} for group in optimizer.param_groups]
     optimizer.load_state_dict(state["optimizer"])
-    average.module.load_state_dict(state["average"])
-    average.n_averaged.copy_(state["averaged"])
+    for group, kind in zip(optimizer.param_groups, kinds, strict=True):
+        group.update(kind)  # the state may have been written on another device
+    average.load_state_dict(state["average"])
     return list(state["history"])

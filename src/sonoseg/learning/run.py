@@ -71,7 +71,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     folds.write(out / FOLDS, data.folds)
     more = [sample for other in also for sample in split(other, config.also_fold).training]
     packed = pack((*parts.training, *more), config.size, watch.decoded, crops=config.normals > 0)
-    if config.normals and packed.beside is None:
+    if config.normals and not packed.crops:
         raise UserError("no lesion of the training part leaves room for a crop beside it", hint="leave --normals out")
     training = replace(packed, home=len(parts.training) if config.mix == "half" else None)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
@@ -146,9 +146,7 @@ def _open_also(config: Config, data: DataSet) -> list[DataSet]:
 def _claim(config: Config, out: Path, resume: bool) -> None:
     if not (out / CONFIG).exists():
         return
-    stands = vars(read_config(out / CONFIG))
-    changed = [name for name, value in vars(config).items() if stands[name] != value]
-    if changed:
+    if changed := config.changed(read_config(out / CONFIG)):
         raise UserError(
             f"{out} holds a run with other settings: {', '.join(changed)}", hint="give another --out, or its settings"
         )
@@ -160,9 +158,10 @@ def _tell_machine(out: Path, config: Config) -> None:
     """Add a line to ``MACHINES``: where the epochs from here on are trained."""
     lines = (out / MACHINES).read_text(encoding="utf-8") if (out / MACHINES).exists() else ""
     done = len((out / HISTORY).read_text(encoding="utf-8").splitlines()) if (out / HISTORY).exists() else 0
+    on_cuda = torch.cuda.is_available() and config.device in ("auto", "cuda")
     told = {
         "from_epoch": done + 1,
-        "machine": processor(),
+        "machine": torch.cuda.get_device_name() if on_cuda else processor(),
         "threads": torch.get_num_threads(),
         "precision": "bfloat16" if in_bfloat16(config) else "float32",
         "torch": torch.__version__,

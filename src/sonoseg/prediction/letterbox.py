@@ -6,6 +6,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from sonoseg.images.pictures import Image, Window
+
 BLACK = 0
 """What fills the frame beside the image: the black that surrounds a scan."""
 
@@ -56,3 +58,17 @@ class Letterbox:
     def _window(self) -> tuple[slice, slice]:
         (top, left), (rows, columns) = self.offset, self.inner
         return slice(top, top + rows), slice(left, left + columns)
+
+
+def fit(image: Image, window: Window, size: int) -> NDArray[np.uint8]:
+    """A part of an image in the frame, ``uint8 (size, size)``. window: one of ``image.parts``."""
+    if not image.windows:
+        return whole(image, size)
+    return Letterbox(window.height, window.width, size).fit(image.pixels[window.part])
+
+
+def whole(image: Image, size: int) -> NDArray[np.uint8]:
+    """All of an image in the frame, ``uint8 (size, size)``: as it was fitted beforehand, if that was to this size."""
+    if image.fitted is not None and image.fitted.shape == (size, size):
+        return image.fitted
+    return Letterbox(*image.shape, size).fit(image.pixels)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image
+from sonoseg.images.pictures import Image, Window
 from sonoseg.images.reading import Given, Spacing, as_image
 from sonoseg.prediction.lesions import Lesion, measure, remove_specks
-from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.prediction.letterbox import Letterbox, fit
 
 Both = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Logits of the mask, ``float32 (N, 1, size, size)``, and of there being a lesion at all, ``float32 (N,)``."""
@@ -123,9 +123,9 @@ class Predictor:
         images = [as_image(each, spacing) for each in given]
         if not images:
             return []
-        seen = [image.pixels[window.part] for image in images for window in image.parts]
-        boxes = [Letterbox(len(pixels), pixels.shape[1], self.size) for pixels in seen]
-        frames = self._frames(seen, boxes)
+        looked_at = [(image, window) for image in images for window in image.parts]
+        boxes = [Letterbox(window.height, window.width, self.size) for _, window in looked_at]
+        frames = self._frames(looked_at)
         if self.mirrored:
             frames = np.concatenate((frames, frames[..., ::-1]))
         answer = self.network(frames)
@@ -145,14 +145,14 @@ class Predictor:
         image, maps = as_image(given), dict[str, NDArray[np.float32]]()
         for window in image.parts if self.gates else ():
             assert self.gates is not None
-            seen, box = image.pixels[window.part], Letterbox(window.height, window.width, self.size)
-            for name, gate in self.gates(self._frames([seen], [box])).items():
+            box = Letterbox(window.height, window.width, self.size)
+            for name, gate in self.gates(self._frames([(image, window)])).items():
                 whole = maps.setdefault(name, np.zeros(image.shape, np.float32))
                 whole[window.part] = box.undo(_resized(gate[0].mean(axis=0), self.size))
         return maps
 
-    def _frames(self, seen: Sequence[NDArray[np.uint8]], boxes: Sequence[Letterbox]) -> NDArray[np.float32]:
-        frames = np.stack([box.fit(pixels) for box, pixels in zip(boxes, seen, strict=True)])
+    def _frames(self, looked_at: Sequence[tuple[Image, Window]]) -> NDArray[np.float32]:
+        frames = np.stack([fit(image, window, self.size) for image, window in looked_at])
         return frames[:, None].astype(np.float32) / np.float32(255)
 
     def _prediction(self, image: Image, answers: Iterator[tuple[NDArray[np.float32], float | None]]) -> Prediction:

@@ -5,41 +5,56 @@ import numpy as np
 import pytest
 
 from small_set import small_set
+from sonoseg.data.crops import beside
 from sonoseg.data.formats.packed import open_packed, to_packed
 from sonoseg.data.samples import digest, digest_of
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.evaluation.judging import Candidate, judge
+from sonoseg.images.marks import marks
+from sonoseg.prediction.letterbox import whole
+from sonoseg.prediction.predictor import Predictor
 
 
 @pytest.fixture
 def file(tmp_path):
-    to_packed(small_set(), tmp_path / "small.npz", 32)
+    to_packed(small_set(), tmp_path / "small.npz", 32, crops=1)
     return tmp_path / "small.npz"
 
 
-def test_the_set_comes_back_in_the_frame(file):
+def test_the_set_comes_back_fitted_with_its_masks_as_they_were(file):
     original, data = small_set(), open_set(f"packed:{file}")
-    assert (data.name, data.frame, data.folds) == (original.name, 32, original.folds)
+    assert (data.name, data.folds) == (original.name, original.folds)
     assert (data.grouping, data.citation, data.licence) == (original.grouping, original.citation, original.licence)
     for first, second in zip(original.samples, data.samples, strict=True):
-        (image, mask), (framed, framed_mask) = first.read(), pickle.loads(pickle.dumps(second.read))()
-        box = Letterbox(*image.shape, 32)
+        (image, mask), (packed, truth) = first.read(), pickle.loads(pickle.dumps(second.read))()
         assert (first.name, first.label) == (second.name, second.label)
-        assert np.array_equal(box.fit(image.pixels), framed.pixels)
-        assert np.array_equal(box.fit_mask(mask), framed_mask)
-        again = Letterbox(32, 32, 32)  # at the same size a training meets the same bytes
-        assert np.array_equal(again.fit(framed.pixels), framed.pixels)
-        assert np.array_equal(again.fit_mask(framed_mask), framed_mask)
-        assert digest_of(second, framed) == digest(image) != digest(framed)
+        assert (image.shape, image.spacing) == (packed.shape, packed.spacing)
+        assert np.array_equal(mask, truth)
+        assert np.array_equal(whole(image, 32), whole(packed, 32))  # what a network meets, the same bytes
+        assert digest_of(second, packed) == digest(image)
+        assert second.marks == marks(image)
 
 
-def test_spacing_is_that_of_the_frame(file):
-    image, _ = open_packed(str(file)).samples[0].read()  # 24 x 32 pixels of 0.1 x 0.125 mm, as large in the frame
-    assert image.spacing == pytest.approx((0.1, 0.125))
-    to_packed(small_set(), file, 64)
-    image, _ = open_packed(str(file)).samples[0].read()
-    assert image.spacing == pytest.approx((0.05, 0.0625))
+def test_it_is_judged_as_the_originals_are(file):
+    predictor = Predictor(lambda frames: 20 * (np.float32(0.3) - frames), 32)
+    candidate = Candidate(predictor, "dark", 0, 0, {"set": "other", "digests": ()})
+    own, packed = (judge(candidate, data) for data in (small_set(), open_packed(str(file))))
+    assert repr(own) == repr(packed)
+
+
+def test_crops_travel_along(tmp_path):
+    phantoms = open_set("phantom:12")
+    to_packed(phantoms, tmp_path / "a.npz", 64, crops=1)
+    data = open_packed(str(tmp_path / "a.npz"))
+    cut = 0
+    for first, second in zip(phantoms.samples, data.samples, strict=True):
+        crops = beside(*first.read(), 1)
+        assert [whole(crop, 64).tobytes() for crop, _ in crops] == [whole(crop, 64).tobytes() for crop in second.beside]
+        cut += len(crops)
+    assert cut > 0
+    to_packed(phantoms, tmp_path / "a.npz", 64)
+    assert all(sample.beside is None for sample in open_packed(str(tmp_path / "a.npz")).samples)
 
 
 def test_a_set_packed_twice_has_the_digests_of_the_first(file):
@@ -49,10 +64,10 @@ def test_a_set_packed_twice_has_the_digests_of_the_first(file):
 
 
 def test_one_set_gives_one_file(file, tmp_path):
-    checksum = to_packed(small_set(), tmp_path / "other.npz", 32)
+    checksum = to_packed(small_set(), tmp_path / "other.npz", 32, crops=1)
     assert (tmp_path / "other.npz").read_bytes() == file.read_bytes()
     renamed = replace(small_set(), licence="another")
-    assert to_packed(renamed, tmp_path / "other.npz", 32) != checksum
+    assert to_packed(renamed, tmp_path / "other.npz", 32, crops=1) != checksum
 
 
 def test_a_file_that_was_cut_is_refused(file):
@@ -63,11 +78,11 @@ def test_a_file_that_was_cut_is_refused(file):
             open_packed(str(file))
 
 
-@pytest.mark.parametrize("name", ["images", "masks", "record"])
+@pytest.mark.parametrize("name", ["images", "masks", "crops", "record"])
 def test_a_file_that_was_altered_is_refused(file, name):
     with np.load(file) as stored:
         arrays = dict(stored)
-    arrays[name].ravel()[-1] ^= 1
+    arrays[name].ravel()[-1:] ^= 1
     np.savez_compressed(file, **arrays)
     with pytest.raises(UserError, match="was altered"):
         open_packed(str(file))

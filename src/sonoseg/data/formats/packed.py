@@ -1,42 +1,62 @@
-"""A whole set as one file, in the network's frame: it travels to a cluster alone and trains anywhere.
+"""A whole set as one file: its images in the network's frame, its masks at their own size.
 
-An ``.npz`` of four arrays, none of them pickled: ``images``, ``uint8 (N, size, size)``, letterboxed; ``masks``, as
-bits; ``record``, JSON with what the set and each image are called; ``checksum``, SHA-256 of the three. Digests are
-those of the original images: what was trained on the file is refused on the originals as well, and the other way round.
+It travels to a cluster alone, trains anywhere, and is judged there as the originals are: what a network answers in the
+frame is brought to the image's own size and held against the mask of that size.
+
+An ``.npz`` of five arrays, none of them pickled: ``images``, ``uint8 (N, size, size)``, letterboxed; ``masks``, as
+bits, one after the other; ``crops``, ``uint8 (M, size, size)``, what was cut beside lesions; ``record``, JSON with what
+the set and each image are called, and how large it was; ``checksum``, SHA-256 of the four. Digests are those of the
+original images: what was trained on the file is refused on the originals as well, and the other way round.
 """
 
 import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.data.copies import Steps
+from sonoseg.data.crops import beside
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.formats import exchange
 from sonoseg.data.formats.exchange import Json
 from sonoseg.data.samples import DataSet, Pair, Sample, digest_of
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
+from sonoseg.images.marks import marks
 from sonoseg.images.pictures import Image
-from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.prediction.letterbox import Letterbox, whole
 
-FORMAT, VERSION = "sonoseg-packed", 1
+FORMAT, VERSION = "sonoseg-packed", 2
+ARRAYS = ("images", "masks", "crops", "record")
 SIZES = range(32, 1025)
 """Sides that the frame may have, in pixels."""
 
 Bytes = NDArray[np.uint8]
 
 
-def to_packed(data: DataSet, out: Path, size: int, progress: Steps | None = None) -> str:
-    """Write a set as one file, images and masks in the frame, those that are in no fold too; gives its checksum.
+@dataclass(frozen=True)
+class _Fitted:
+    """What is kept of a sample. image: ``uint8 (size, size)``. mask: bits. crops: as the image. told: of the record."""
 
+    image: Bytes
+    mask: Bytes
+    crops: list[Bytes]
+    told: Json
+
+
+def to_packed(data: DataSet, out: Path, size: int, crops: int = 0, progress: Steps | None = None) -> str:
+    """Write a set as one file, those that are in no fold too; gives its checksum.
+
+    crops: how many crops without a lesion are cut beside the lesions of an image, at most; see ``data.crops``.
     The same set gives the same bytes. Errors: ``UserError`` for a size out of ``SIZES`` and another ending than
     ``.npz``, and those of ``Sample.read``; then nothing is left.
     """
@@ -44,41 +64,42 @@ def to_packed(data: DataSet, out: Path, size: int, progress: Steps | None = None
         raise UserError(f"size is {size}; {SIZES[0]} to {SIZES[-1]} are allowed", hint="give --size 128")
     if out.suffix != ".npz":
         raise UserError(f"{out} does not end with .npz", hint=f"give --out {out.with_suffix('.npz')}")
-    images = np.empty((len(data.samples), size, size), np.uint8)
-    masks, told = np.empty(images.shape, bool), []
+    kept: list[_Fitted] = []
     with ThreadPoolExecutor() as pool:
-        fitted = pool.map(lambda sample: _fit(sample, size), data.samples)
-        for number, (image, mask, fields) in enumerate(fitted):
-            images[number], masks[number] = image, mask
-            told.append(fields)
+        for fitted in pool.map(partial(_fit, size=size, crops=crops), data.samples):
+            kept.append(fitted)
             if progress:
-                progress(number + 1, len(data.samples))
-    about = {"format": FORMAT, "version": VERSION, "size": size, "set": data.name, **exchange.described(data)}
-    folds = [vars(row) for row in data.folds.rows]
-    record = json.dumps({**about, "images": told, "folds": folds}, ensure_ascii=False).encode()
-    arrays = {"images": images, "masks": np.packbits(masks), "record": np.frombuffer(record, np.uint8)}
+                progress(len(kept), len(data.samples))
+    about = {"format": FORMAT, "version": VERSION, "size": size, "crops": crops, "set": data.name}
+    told = {
+        **about,
+        **exchange.described(data),
+        "images": [one.told for one in kept],
+        "folds": [vars(row) for row in data.folds.rows],
+    }
+    arrays: dict[str, Any] = {
+        "images": np.stack([one.image for one in kept]),
+        "masks": np.concatenate([one.mask for one in kept]),
+        "crops": np.array([crop for one in kept for crop in one.crops], np.uint8).reshape(-1, size, size),
+        "record": np.frombuffer(json.dumps(told, ensure_ascii=False).encode(), np.uint8),
+    }
     checksum = _checksum(arrays)
     with replacing(out) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            images=arrays["images"],
-            masks=arrays["masks"],
-            record=arrays["record"],
-            checksum=np.frombuffer(checksum.encode(), np.uint8),
-        )
+        np.savez_compressed(file, **arrays, checksum=np.frombuffer(checksum.encode(), np.uint8))
     return checksum
 
 
 def open_packed(where: str) -> DataSet:
-    """Read what ``to_packed`` wrote: the set by its own name, with its groups and folds, every image in the frame.
+    """Read what ``to_packed`` wrote: the set by its own name, with its groups and folds; see ``Image.fitted``.
 
     Errors: ``UserError`` for a file that is missing, cut, altered or none of ours.
     """
     arrays = _load(Path(where))
     record = json.loads(arrays["record"].tobytes())
-    size, number = record["size"], len(record["images"])
-    images = arrays["images"].reshape(number, size, size)
-    masks = np.unpackbits(arrays["masks"], count=images.size).reshape(images.shape)
+    size, images = record["size"], record["images"]
+    bits = [-(-about["height"] * about["width"] // 8) for about in images]
+    masks = np.split(arrays["masks"], np.cumsum(bits)[:-1])
+    crops = np.split(arrays["crops"], np.cumsum([about["crops"] for about in images])[:-1])
     return DataSet(
         name=record["set"],
         spec=f"packed:{where}",
@@ -86,30 +107,36 @@ def open_packed(where: str) -> DataSet:
             Sample(
                 about["name"],
                 about["label"],
-                partial(_read, about["name"], image, mask, about["spacing"]),
+                partial(_read, about, image, mask),
                 original=about["digest"],
+                marks=about["marks"],
+                beside=tuple(map(Image, cut)) if record["crops"] else None,
             )
-            for about, image, mask in zip(record["images"], images, masks, strict=True)
+            for about, image, mask, cut in zip(
+                images, arrays["images"].reshape(-1, size, size), masks, crops, strict=True
+            )
         ),
         folds=Folds(tuple(Row(**row | {"flags": tuple(row["flags"])}) for row in record["folds"])),
         grouping=record["grouping"],
         citation=record["citation"],
         licence=record["licence"],
-        frame=size,
     )
 
 
-def _fit(sample: Sample, size: int) -> tuple[Bytes, NDArray[np.bool_], Json]:
-    """Image and mask in the frame, and the fields that carry the image; its spacing is that of the frame."""
+def _fit(sample: Sample, size: int, crops: int) -> _Fitted:
     image, mask = sample.read()
-    box = Letterbox(*image.shape, size)
-    spacing = None
-    if image.spacing:
-        spacing = [
-            length * side / inner for length, side, inner in zip(image.spacing, image.shape, box.inner, strict=True)
-        ]
-    fields = {"name": sample.name, "label": sample.label, "spacing": spacing, "digest": digest_of(sample, image)}
-    return box.fit(image.pixels), box.fit_mask(mask), fields
+    cut = [crop for crop, _ in beside(image, mask, crops)] if sample.beside is None else list(sample.beside[:crops])
+    told = {
+        "name": sample.name,
+        "label": sample.label,
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "spacing": image.spacing,
+        "digest": digest_of(sample, image),
+        "marks": bool(marks(image) if sample.marks is None else sample.marks),
+        "crops": len(cut),
+    }
+    return _Fitted(whole(image, size), np.packbits(mask), [whole(crop, size) for crop in cut], told)
 
 
 def _load(path: Path) -> dict[str, Bytes]:
@@ -118,7 +145,7 @@ def _load(path: Path) -> dict[str, Bytes]:
         raise UserError(f"{path} does not exist", hint="make it with: sonoseg data pack NAME:PATH --out FILE.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ("images", "masks", "record", "checksum")}
+            arrays = {name: stored[name] for name in (*ARRAYS, "checksum")}
         whole = arrays.pop("checksum").tobytes().decode() == _checksum(arrays)
         known = whole and json.loads(arrays["record"].tobytes())["version"] == VERSION
     except (
@@ -141,10 +168,14 @@ def _load(path: Path) -> dict[str, Bytes]:
 
 def _checksum(arrays: Mapping[str, Bytes]) -> str:
     found = hashlib.sha256()
-    for name in ("images", "masks", "record"):
+    for name in ARRAYS:
         found.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode() + arrays[name].tobytes())
     return found.hexdigest()
 
 
-def _read(name: str, pixels: Bytes, mask: Bytes, spacing: Sequence[float] | None) -> Pair:
-    return Image(pixels, (spacing[0], spacing[1]) if spacing else None, name), mask.astype(bool)
+def _read(about: Mapping[str, Any], fitted: Bytes, bits: Bytes) -> Pair:
+    height, width, spacing = about["height"], about["width"], about["spacing"]
+    pixels = Letterbox(height, width, len(fitted)).undo(fitted.astype(np.float32))
+    mask = np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
+    image = Image(np.rint(pixels).astype(np.uint8), spacing and tuple(spacing), about["name"], fitted=fitted)
+    return image, mask
