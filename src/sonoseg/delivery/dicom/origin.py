@@ -58,12 +58,15 @@ class Origin:
             entropy_srcs=[kind, self.header.SOPInstanceUID, __version__, model.name, model.checksum, self.settings]
         )
 
-    def series(self, kind: str) -> dict[str, Any]:
-        """What highdicom asks of the series and the maker of an object."""
+    def series(self, kind: str, way: str = "") -> dict[str, Any]:
+        """What highdicom asks of the series and the maker of an object.
+
+        way: how it was made; an archive keeps the first of two objects with one UID.
+        """
         return {
-            "series_instance_uid": self.uid(f"{kind} series"),
+            "series_instance_uid": self.uid(f"{kind} series{way}"),
             "series_number": _SERIES[kind],
-            "sop_instance_uid": self.uid(kind),
+            "sop_instance_uid": self.uid(f"{kind}{way}"),
             "instance_number": 1,
             "manufacturer": MANUFACTURER,
             "manufacturer_model_name": f"sonoseg, model {self.predictor.model.name}"[:64],

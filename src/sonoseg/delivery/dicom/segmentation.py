@@ -95,6 +95,7 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
     def _made(self, mask: NDArray[np.bool_]) -> Dataset:
         """The object without its pixels; highdicom makes it of a scan of one frame with ``mask``."""
         stand_in, spacing = self._stand_in(), self._drawn[0].spacing
+        way = " fractional" * self._fractional + " synthetic" * self._synthetic
         made = Segmentation(
             source_images=[stand_in],
             pixel_array=mask.astype(np.float32) if self._fractional else mask,
@@ -104,7 +105,7 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
             max_fractional_value=LEVELS,
             content_label="LESIONS",
             content_description=f"Lesions, outlined by a program{', corrected by a reader' * self._origin.corrected}",
-            **self._origin.series("seg"),
+            **self._origin.series("seg", way),
         )
         for element in made.iterall():
             if element.keyword == "ReferencedSOPClassUID":
