@@ -8,7 +8,7 @@ import pytest
 
 import dicom_files
 from dicom_files import Scan
-from orthanc import PLUGIN, PROGRAM, Orthanc, free_port
+from orthanc import Orthanc, free_port, running
 from sonoseg.delivery.archive import RECORD, Archive, SilentError, Watch, maker, pull
 from sonoseg.delivery.dicom.network import receiving, send
 from sonoseg.delivery.objects import Objects
@@ -20,12 +20,8 @@ WANTED = Objects(seg=True, sr=True)
 
 @pytest.fixture
 def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
-    if not PROGRAM or not PLUGIN.exists():
-        pytest.skip("Orthanc is not installed (Debian: orthanc and orthanc-dicomweb)")
-    archive = Orthanc(tmp_path / "orthanc")
-    archive.start()
-    yield archive
-    archive.kill()
+    with running(tmp_path / "orthanc") as archive:
+        yield archive
 
 
 def study(folder: Path) -> list[Path]:

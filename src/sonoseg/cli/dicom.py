@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import stoppable
+from sonoseg.cli.options import FrameOfReference, is_synthetic, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="DICOM: to and from an archive, and without the patient.")
@@ -59,6 +59,7 @@ def watch(
     seg: Annotated[bool, typer.Option("--seg/--no-seg", help="Store a segmentation.")] = True,
     sr: Annotated[bool, typer.Option("--sr/--no-sr", help="Store a report.")] = True,
     sc: Annotated[bool, typer.Option("--sc/--no-sc", help="Store the overlay as a picture.")] = False,
+    frame_of_reference: FrameOfReference = "none",
     date: Annotated[str, typer.Option(help="Study date: 20261124, or 20261101- for all since.")] = "",
 ) -> None:
     """Predict every ultrasound image that comes into an archive and store what was found, once for each."""
@@ -67,7 +68,8 @@ def watch(
     from sonoseg.delivery.objects import Objects
     from sonoseg.prediction.modelfile import load
 
-    make = maker(load(model), Objects(seg=seg, sr=sr, sc=sc), out)
+    wanted = Objects(seg=seg, sr=sr, sc=sc, synthetic=is_synthetic(frame_of_reference))
+    make = maker(load(model), wanted, out)
     with stoppable("the same command goes on from there"):
         Watch(Archive(url), out, make, typer.echo, every, _filters("", "", date)).run(looks)
 
