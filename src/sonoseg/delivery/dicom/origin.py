@@ -14,11 +14,8 @@ from pydicom.valuerep import validate_value
 
 from sonoseg import __version__
 from sonoseg.errors import UserError
-from sonoseg.images.dicom.objects import quiet
+from sonoseg.images.dicom.objects import MANUFACTURER, quiet
 from sonoseg.prediction.predictor import NOTICE, Predictor
-
-MANUFACTURER = "Sonoseg"
-"""Of every object that is written, by which one's own are known again."""
 
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 

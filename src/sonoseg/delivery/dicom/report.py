@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from sonoseg.delivery.dicom.origin import MANUFACTURER, Origin, finish
+from sonoseg.delivery.dicom.origin import Origin, finish
 from sonoseg.files import replacing
-from sonoseg.images.dicom.objects import quiet
+from sonoseg.images.dicom.objects import MANUFACTURER, quiet
 from sonoseg.images.masks import Outline
 from sonoseg.prediction.lesions import Lesion, corners
 
