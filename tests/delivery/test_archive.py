@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pydicom
@@ -125,6 +126,16 @@ def test_who_does_not_answer_is_told_without_the_password() -> None:
         list(nobody.find())
     with pytest.raises(UserError, match="no URL"):
         Archive("localhost:8042")
+
+
+def test_a_connection_that_cannot_be_trusted_is_no_silence() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as plain:
+        threading.Thread(target=plain.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(UserError, match="can be trusted"):
+                list(Archive(f"https://127.0.0.1:{plain.server_port}/dicom-web").find())
+        finally:
+            plain.shutdown()
 
 
 def test_a_damaged_file_is_not_stored(tmp_path: Path) -> None:

@@ -113,6 +113,11 @@ class Archive:
             raise UserError(
                 f"the archive {self.name} refuses (HTTP {status})", hint="check the address, the user and the password"
             ) from error
+        except requests.exceptions.SSLError as error:
+            raise UserError(
+                f"there is no connection to the archive {self.name} that can be trusted",
+                hint="check https in the address, or name your authority's certificate: REQUESTS_CA_BUNDLE=FILE",
+            ) from error
         except (requests.RequestException, OSError) as error:
             raise SilentError from error
 
