@@ -64,6 +64,7 @@ def test_what_is_written_is_valid_and_holds_what_was_predicted(name: str, tmp_pa
     assert references.ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert references.ReferencedSOPClassUID == source.SOPClassUID
     assert ("ReferencedFrameNumber" in references) == ("NumberOfFrames" in source)
+    assert len(made.SegmentSequence[0].RecommendedDisplayCIELabValue) == 3
     assert (made.StudyInstanceUID, made.PatientID) == (source.StudyInstanceUID, source.PatientID)
     assert not dicom_files.faults(path)
     write_report(tmp_path / "sr.dcm", origin, reported(predictions))

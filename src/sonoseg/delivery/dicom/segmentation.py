@@ -12,12 +12,14 @@ from typing import Self
 
 import numpy as np
 from highdicom import PixelMeasuresSequence
+from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from sonoseg.delivery.dicom.origin import Origin, finish
+from sonoseg.delivery.overlay import OUTLINE
 from sonoseg.files import replacing
 from sonoseg.images.dicom.objects import quiet
 from sonoseg.prediction.predictor import Prediction
@@ -181,6 +183,7 @@ def _lesion(origin: Origin) -> SegmentDescription:
         tracking_uid=origin.uid("tracking of the segment"),
         tracking_id="lesions",
         anatomic_regions=[codes.SCT.Breast],
+        display_color=CIELabColor.from_rgb(*OUTLINE),
     )
 
 
