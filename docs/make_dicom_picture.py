@@ -22,7 +22,7 @@ from dicom_files import Region, Scan  # noqa: E402
 from ohif import viewing  # noqa: E402
 from orthanc import running  # noqa: E402
 from sonoseg.data.sets.phantom import draw  # noqa: E402
-from sonoseg.delivery.archive import Archive, maker  # noqa: E402
+from sonoseg.delivery.archive import Archive, maker, push  # noqa: E402
 from sonoseg.delivery.objects import Objects  # noqa: E402
 
 HEIGHT, WIDTH, BOX = 600, 800, (80, 50, 719, 569)
@@ -46,7 +46,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, running(Path(folder) / "orthanc") as archive:
         path = Path(folder) / "scan.dcm"
         study, make = written(path), maker(sonoseg.load("default"), WANTED, Path(folder) / "made")
-        Archive(archive.web).store([path, *(made for made in make(path) if made.suffix == ".dcm")])
+        push(Archive(archive.web), [path, *(made for made in make(path) if made.suffix == ".dcm")])
         shots = []
         for modality in ("SEG", "SR"):
             with viewing(archive, study) as viewer:

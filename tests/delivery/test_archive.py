@@ -10,7 +10,7 @@ import pytest
 import dicom_files
 from dicom_files import Scan
 from orthanc import Orthanc, free_port, running
-from sonoseg.delivery.archive import RECORD, Archive, SilentError, Watch, maker, pull
+from sonoseg.delivery.archive import RECORD, Archive, Instance, RefusedError, SilentError, Watch, maker, pull, push
 from sonoseg.delivery.dicom.network import receiving, send
 from sonoseg.delivery.objects import Objects
 from sonoseg.errors import UserError
@@ -36,8 +36,8 @@ def study(folder: Path) -> list[Path]:
 
 def test_what_is_stored_is_found_fetched_predicted_and_given_back(orthanc: Orthanc, tmp_path: Path) -> None:
     files, archive = study(tmp_path / "in"), Archive(orthanc.web)
-    archive.store(files)
-    assert pull(archive, tmp_path / "out", {}) == 4
+    push(archive, files)
+    assert pull(archive, tmp_path / "out", {}).done == 4
     sources = {pydicom.dcmread(path).SOPInstanceUID: path for path in files}
     for path in (tmp_path / "out").iterdir():
         fetched = pydicom.dcmread(path)
@@ -46,10 +46,10 @@ def test_what_is_stored_is_found_fetched_predicted_and_given_back(orthanc: Ortha
         assert str(fetched.SOPInstanceUID) not in path.name
     assert not sources
     one = pydicom.dcmread(files[0])
-    assert pull(archive, tmp_path / "one", {"StudyInstanceUID": one.StudyInstanceUID}) == 1
+    assert pull(archive, tmp_path / "one", {"StudyInstanceUID": one.StudyInstanceUID}).done == 1
     make = maker(dicom_files.predictor(), WANTED, tmp_path / "made")
     made = [path for path in make(files[0]) if path.suffix == ".dcm"]
-    archive.store(made)
+    push(archive, made)
     assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
     back = tmp_path / "seg.dcm"
     back.write_bytes(orthanc.content(orthanc.instances("SEG")[0]))
@@ -62,7 +62,7 @@ def test_watch_outlives_a_restart_and_works_on_each_image_once(orthanc: Orthanc,
     archive, said = Archive(orthanc.web), list[str]()
     make = maker(dicom_files.predictor(), WANTED, tmp_path / "watch")
     watching = Watch(archive, tmp_path / "watch", make, said.append, wait=0.2)
-    archive.store(files[:2])
+    push(archive, files[:2])
     assert watching.run(looks=1) == 2
     assert watching.run(looks=2) == 0
     orthanc.stop()
@@ -74,7 +74,7 @@ def test_watch_outlives_a_restart_and_works_on_each_image_once(orthanc: Orthanc,
             break
         time.sleep(0.1)
     orthanc.start()
-    archive.store(files[2:])
+    push(archive, files[2:])
     for _ in range(300):
         if len((tmp_path / "watch" / RECORD).read_text().split()) == 4:
             break
@@ -95,7 +95,7 @@ def test_watch_outlives_a_restart_and_works_on_each_image_once(orthanc: Orthanc,
 
 def test_what_broke_off_before_the_record_is_in_the_archive_once(orthanc: Orthanc, tmp_path: Path) -> None:
     archive = Archive(orthanc.web)
-    archive.store(study(tmp_path / "in")[:1])
+    archive.store(study(tmp_path / "in")[0])
     make = maker(dicom_files.predictor(), WANTED, tmp_path / "watch")
     for _ in range(2):
         Watch(archive, tmp_path / "watch", make, lambda sentence: None).run(looks=1)
@@ -103,11 +103,26 @@ def test_what_broke_off_before_the_record_is_in_the_archive_once(orthanc: Orthan
     assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
 
 
+def test_what_may_not_be_stored_is_not_in_the_record(
+    orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive, say = Archive(orthanc.web), list[str]().append
+    push(archive, study(tmp_path / "in")[:1])
+    watching = Watch(archive, tmp_path / "watch", maker(dicom_files.predictor(), WANTED, tmp_path / "watch"), say)
+    with monkeypatch.context() as closed:
+        closed.setattr(archive, "store", Archive(f"{orthanc.url}/nothing").store)
+        with pytest.raises(RefusedError, match="HTTP 404"):
+            watching.run(looks=1)
+    assert watching.run(looks=1) == 1
+    assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
+    assert [path.name for path in (tmp_path / "watch").iterdir()] == [RECORD]
+
+
 def test_c_store_both_ways(orthanc: Orthanc, tmp_path: Path) -> None:
     import requests
 
     files = study(tmp_path / "in")
-    assert send(files, "127.0.0.1", orthanc.dicom, "ORTHANC") == 4
+    assert send(files, "127.0.0.1", orthanc.dicom, "ORTHANC").done == 4
     assert len(orthanc.instances("US")) == 4
     with receiving(tmp_path / "out", orthanc.ours, "127.0.0.1"):
         done = requests.post(f"{orthanc.url}/modalities/sonoseg/store", json=orthanc.get("/instances"), timeout=30)
@@ -142,7 +157,34 @@ def test_a_damaged_file_is_not_stored(tmp_path: Path) -> None:
     path = dicom_files.write(tmp_path / "a.dcm", Scan())
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(UserError, match="is damaged"):
-        Archive(f"http://127.0.0.1:{free_port()}/dicom-web").store([path])
+        Archive(f"http://127.0.0.1:{free_port()}/dicom-web").store(path)
+
+
+def test_one_that_cannot_be_stored_does_not_stop_the_others(orthanc: Orthanc, tmp_path: Path) -> None:
+    files = study(tmp_path / "in")
+    files[1].write_bytes(files[1].read_bytes()[:200])
+    moved = push(Archive(orthanc.web), files)
+    ((name, sentence, _),) = moved.failures
+    assert (moved.done, name, "is damaged" in sentence) == (3, "b.dcm", True)
+    with pytest.raises(RefusedError, match="HTTP 404"):
+        push(Archive(f"{orthanc.url}/nothing"), files)
+
+
+def test_one_that_cannot_be_fetched_does_not_stop_the_others(
+    orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive = Archive(orthanc.web)
+    push(archive, study(tmp_path / "in"))
+    fetch, asked = archive.fetch, list[str]()
+
+    def gone(wanted: Instance, path: Path) -> None:
+        asked.append(path.name)
+        fetch(wanted._replace(instance="1.2.3") if len(asked) == 1 else wanted, path)
+
+    monkeypatch.setattr(archive, "fetch", gone)
+    moved = pull(archive, tmp_path / "out", {})
+    ((name, sentence, _),) = moved.failures
+    assert (moved.done, name, "HTTP 404" in sentence) == (3, asked[0], True)
 
 
 def test_two_watches_do_not_share_a_record(tmp_path: Path) -> None:

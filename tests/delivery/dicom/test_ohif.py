@@ -11,7 +11,7 @@ import dicom_files
 from dicom_files import Region, Scan
 from ohif import CHROMIUM, FOLDER, viewing
 from orthanc import Orthanc, running
-from sonoseg.delivery.archive import Archive
+from sonoseg.delivery.archive import Archive, push
 from sonoseg.delivery.dicom.report import Shown, largest, write_report
 from sonoseg.delivery.dicom.segmentation import SegmentationWriter
 from sonoseg.prediction.predictor import Prediction
@@ -38,7 +38,7 @@ def stored(archive: Orthanc, folder: Path, scan: Scan) -> tuple[str, list[Predic
             writer.add(number, prediction)
         writer.write(folder / "seg.dcm")
     write_report(folder / "sr.dcm", origin, largest([Shown(n, each.lesions) for n, each in enumerate(predictions, 1)]))
-    Archive(archive.web).store([path, folder / "seg.dcm", folder / "sr.dcm"])
+    push(Archive(archive.web), [path, folder / "seg.dcm", folder / "sr.dcm"])
     return str(pydicom.dcmread(path).StudyInstanceUID), predictions
 
 
