@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from dicomweb_client.api import DICOMwebClient
 
 import dicom_files
 from dicom_files import Scan
@@ -50,11 +51,14 @@ def test_what_is_stored_is_found_fetched_predicted_and_given_back(orthanc: Ortha
     make = maker(dicom_files.predictor(), WANTED, tmp_path / "made")
     made = [path for path in make(files[0]) if path.suffix == ".dcm"]
     push(archive, made)
-    assert (len(orthanc.instances("SEG")), len(orthanc.instances("SR"))) == (1, 1)
-    back = tmp_path / "seg.dcm"
-    back.write_bytes(orthanc.content(orthanc.instances("SEG")[0]))
-    assert (pydicom.dcmread(back).pixel_array == pydicom.dcmread(made[0]).pixel_array).all()
-    assert pydicom.dcmread(back).StudyInstanceUID == one.StudyInstanceUID
+    client = DICOMwebClient(orthanc.web)
+    for kind, path in zip(("SEG", "SR"), made, strict=True):
+        wanted = {"Modality": kind, "StudyInstanceUID": one.StudyInstanceUID}
+        (found,) = client.search_for_instances(search_filters=wanted)
+        uids = [found[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")]
+        back, sent = client.retrieve_instance(*uids), pydicom.dcmread(path)
+        assert (back.Modality, back.SOPInstanceUID) == (kind, sent.SOPInstanceUID)
+        assert kind == "SR" or (back.pixel_array == sent.pixel_array).all()
 
 
 def test_watch_outlives_a_restart_and_works_on_each_image_once(orthanc: Orthanc, tmp_path: Path) -> None:
