@@ -164,6 +164,16 @@ def test_a_damaged_file_is_not_stored(tmp_path: Path) -> None:
         Archive(f"http://127.0.0.1:{free_port()}/dicom-web").store(path)
 
 
+def test_an_archive_is_gone_through_page_by_page(
+    orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive = Archive(orthanc.web)
+    push(archive, [dicom_files.write(tmp_path / f"{number}.dcm", Scan(frames=1 + number % 2)) for number in range(9)])
+    monkeypatch.setattr("sonoseg.delivery.archive._PAGE", 2)
+    found = list(archive.find())
+    assert (len(found), len(set(found))) == (9, 9)
+
+
 def test_one_that_cannot_be_stored_does_not_stop_the_others(orthanc: Orthanc, tmp_path: Path) -> None:
     files = study(tmp_path / "in")
     files[1].write_bytes(files[1].read_bytes()[:200])
