@@ -6,6 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,13 +26,13 @@ def free_port() -> int:
 class Orthanc:
     """An archive with its store in a folder; it may be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, users: Mapping[str, str] | None = None) -> None:
         self.http, self.dicom, self.ours = free_port(), free_port(), free_port()
         self._folder = folder
         settings = {
             "Name": "test", "StorageDirectory": str(folder / "store"), "IndexDirectory": str(folder / "store"),
             "HttpPort": self.http, "DicomPort": self.dicom, "RemoteAccessAllowed": False, "DicomAet": "ORTHANC",
-            "AuthenticationEnabled": False, "Plugins": [str(PLUGIN)],
+            "AuthenticationEnabled": bool(users), "RegisteredUsers": users or {}, "Plugins": [str(PLUGIN)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
             "DicomModalities": {"sonoseg": ["SONOSEG", "127.0.0.1", self.ours]},
         }  # fmt: skip
@@ -53,10 +55,11 @@ class Orthanc:
         log.close()
         for _ in range(300):
             try:
-                requests.get(f"{self.url}/system", timeout=1).raise_for_status()
-                return
+                if requests.get(f"{self.url}/system", timeout=1).status_code in {200, 401}:
+                    return
             except requests.RequestException:
-                time.sleep(0.1)
+                pass
+            time.sleep(0.1)
         self.stop()
         pytest.fail((self._folder / "log.txt").read_text()[-2000:])
 
@@ -81,3 +84,16 @@ class Orthanc:
 
     def content(self, instance: str) -> bytes:
         return requests.get(f"{self.url}/instances/{instance}/file", timeout=10).content
+
+
+@contextmanager
+def running(folder: Path, users: Mapping[str, str] | None = None) -> Iterator[Orthanc]:
+    """An archive while the block runs; the test skips where Orthanc is not installed. users: passwords by name."""
+    if not PROGRAM or not PLUGIN.exists():
+        pytest.skip("Orthanc is not installed (Debian: orthanc and orthanc-dicomweb)")
+    archive = Orthanc(folder, users)
+    archive.start()
+    try:
+        yield archive
+    finally:
+        archive.kill()

@@ -1,4 +1,6 @@
 import sys
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -6,7 +8,15 @@ import pytest
 
 import dicom_files
 from dicom_files import Scan
+from orthanc import Orthanc, running
 from sonoseg.cli import main
+from tiny_model import write_model
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Orthanc]:
+    with running(tmp_path / "orthanc") as started:
+        yield started
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -44,3 +54,49 @@ def test_what_cannot_be_reached_is_a_sentence(
     assert run(monkeypatch, "pull", *nowhere, "--out", str(tmp_path / "out")) == 1
     assert capsys.readouterr().err.count("the archive does not answer") == 2
     assert run(monkeypatch, "push", str(tmp_path / "none"), *nowhere) == 2
+
+
+def test_an_archive_is_pushed_to_watched_and_pulled_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], archive: Orthanc, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        dicom_files.write(tmp_path / "in" / f"DOE_{number}.dcm", Scan(frames=number + 1), StudyDate=f"2026112{number}")
+    url = ("--url", archive.web)
+    assert run(monkeypatch, "push", str(tmp_path / "in"), *url) == 0
+    assert "stored: 3" in capsys.readouterr().out
+    assert run(monkeypatch, "pull", *url, "--out", str(tmp_path / "out"), "--date", "20261121-") == 0
+    assert "images: 2" in capsys.readouterr().out
+    model = ("--model", str(write_model(tmp_path / "tiny.onnx")))
+    watch = ("watch", *url, "--out", str(tmp_path / "record"), "--looks", "1", *model)
+    assert run(monkeypatch, *watch, "--date", "20261120", "--frame-of-reference", "synthetic", "--sc") == 0
+    assert run(monkeypatch, *watch) == 0
+    assert run(monkeypatch, *watch) == 0
+    told = capsys.readouterr()
+    assert [line.partition(": ")[2] for line in told.out.splitlines()] == [
+        "3 objects stored",
+        *["2 objects stored"] * 2,
+    ]
+    assert "DOE" not in told.out + told.err
+    made = [pydicom.dcmread(BytesIO(archive.content(each))) for each in archive.instances("SEG")]
+    assert ["FrameOfReferenceUID" in each for each in sorted(made, key=lambda each: each.StudyDate)] == [
+        True,
+        False,
+        False,
+    ]
+    assert len(archive.instances("SR")) == 3
+    assert run(monkeypatch, *watch, "--frame-of-reference", "mine") == 2
+
+
+def test_who_must_say_who_he_is_stands_in_the_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = dicom_files.write(tmp_path / "a.dcm", Scan())
+    with running(tmp_path / "orthanc", {"me": "se@cret"}) as archive:
+        assert run(monkeypatch, "push", str(path), "--url", archive.web) == 2
+        assert "refuses (HTTP 401)" in capsys.readouterr().err
+        assert run(monkeypatch, "push", str(path), "--url", archive.web.replace("//", "//me:wrong@")) == 2
+        told = capsys.readouterr().err
+        assert "refuses (HTTP 401)" in told
+        assert "wrong" not in told
+        assert run(monkeypatch, "push", str(path), "--url", archive.web.replace("//", "//me:se%40cret@")) == 0

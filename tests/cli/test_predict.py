@@ -89,10 +89,13 @@ def test_a_dicom_scan_gives_dicom_objects(
     path = dicom_files.write(place / "us.dcm", dicom_files.variants()["plain"])
     wanted = ("--dicom-seg", "--dicom-sr", "--slicer", "--no-overlay")
     assert predict(monkeypatch, place, str(path), *wanted, "--frame-of-reference", "synthetic") == 0
-    told = capsys.readouterr().out
-    assert "Size of a pixel from the ultrasound regions." in told
+    told = capsys.readouterr()
+    assert "Size of a pixel from the ultrasound regions." in told.out
+    assert "note" not in told.err
     assert {file.name for file in place.glob("us*")} == {
         "us.dcm", "us.json", "us_mask.png", "us_seg.dcm", "us_sr.dcm", "us.seg.nrrd",
     }  # fmt: skip
+    assert predict(monkeypatch, place, str(path), "--dicom-seg", "--overwrite") == 0
+    assert "only with --frame-of-reference synthetic" in capsys.readouterr().err
     assert predict(monkeypatch, place, str(path), "--frame-of-reference", "mine") == 2
     assert "none and synthetic are allowed" in capsys.readouterr().err

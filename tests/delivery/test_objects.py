@@ -170,23 +170,44 @@ KNOWN = {
 }
 
 
+def measured(path: Path, out: Path) -> list[dict[str, float]]:
+    """The lesion of each frame of a scan, in mm."""
+    predict([path], out)
+    described = json.loads((out / f"{path.stem}.json").read_text())
+    assert described["unit"] == "mm"
+    assert described["notes"] == ["Size of a pixel from the ultrasound regions."]
+    frames = described.get("frames", [described])
+    assert [len(each["lesions"]) for each in frames] == [1] * len(frames)
+    return [each["lesions"][0] for each in frames]
+
+
+def check_size(lesion: dict[str, float], wide: float, tall: float) -> None:
+    """Whether a lesion has the size of an ellipse, in mm."""
+    assert lesion["longest_diameter"] == pytest.approx(max(wide, tall), rel=0.01)
+    assert lesion["perpendicular_diameter"] == pytest.approx(min(wide, tall), rel=0.01)
+    assert lesion["width"] == pytest.approx(wide, rel=0.015)  # to a whole pixel
+    assert lesion["depth"] == pytest.approx(tall, rel=0.015)
+    assert lesion["area"] == pytest.approx(np.pi / 4 * wide * tall, rel=0.02)
+
+
 @pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize("frames", [1, 2])
 def test_diameters_in_mm_are_right_within_a_percent(name: str, frames: int, tmp_path: Path) -> None:
     region = KNOWN[name]
     left, top, right, bottom = box = tuple(3 * side for side in region.box)
     scan = Scan((801, 923), frames, inside=box, regions=(replace(region, box=box),))
-    predict([dicom_files.write(tmp_path / "scan.dcm", scan)], tmp_path / "out")
-    described = json.loads((tmp_path / "out" / "scan.json").read_text())
     wide, tall = (right - left) / 2 * abs(10 * region.delta[0]), (bottom - top) / 3 * abs(10 * region.delta[1])
-    for found in described.get("frames", [described]):
-        (lesion,) = found["lesions"]
-        assert lesion["longest_diameter"] == pytest.approx(max(wide, tall), rel=0.01)
-        assert lesion["perpendicular_diameter"] == pytest.approx(min(wide, tall), rel=0.01)
-        assert lesion["width"] == pytest.approx(wide, rel=0.015)  # to a whole pixel
-        assert lesion["depth"] == pytest.approx(tall, rel=0.015)
-        assert lesion["area"] == pytest.approx(np.pi / 4 * wide * tall, rel=0.02)
-    assert described["notes"] == ["Size of a pixel from the ultrasound regions."]
+    for lesion in measured(dicom_files.write(tmp_path / "scan.dcm", scan), tmp_path / "out"):
+        check_size(lesion, wide, tall)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_sizes_hold_where_a_scan_was_resampled(factor: int, tmp_path: Path) -> None:
+    box = (20 * factor, 10 * factor, 300 * factor, 230 * factor)
+    delta = (0.03 / factor, 0.024 / factor)
+    scan = Scan((240 * factor, 320 * factor), inside=box, regions=(Region(box, delta),))
+    (lesion,) = measured(dicom_files.write(tmp_path / "scan.dcm", scan), tmp_path / "out")
+    check_size(lesion, 140 * 0.3, 220 / 3 * 0.24)
 
 
 def test_sizes_hold_where_they_change_from_frame_to_frame(tmp_path: Path) -> None:
@@ -198,7 +219,5 @@ def test_sizes_hold_where_they_change_from_frame_to_frame(tmp_path: Path) -> Non
     path = dicom_files.write(
         tmp_path / "scan.dcm", Scan((801, 923), 3, inside=box), PerFrameFunctionalGroupsSequence=groups
     )
-    predict([path], tmp_path / "out")
-    frames = json.loads((tmp_path / "out" / "scan.json").read_text())["frames"]
-    widths = [frame["lesions"][0]["width"] for frame in frames]
-    assert widths == pytest.approx([400 * 0.1, 400 * 0.2, 400 * 0.3], rel=0.01)
+    for number, lesion in enumerate(measured(path, tmp_path / "out"), 1):
+        check_size(lesion, 400 * 0.1 * number, 739 / 3 * 0.12)

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import stoppable
-from sonoseg.errors import UserError
+from sonoseg.cli.options import FrameOfReference, is_synthetic, stoppable
+from sonoseg.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from sonoseg.delivery.dicom.moved import Moved
 
 app = typer.Typer(no_args_is_help=True, help="DICOM: to and from an archive, and without the patient.")
 
@@ -32,8 +35,9 @@ def pull(
     from sonoseg.delivery.archive import pull as fetch
 
     with _answering(), stoppable("the same command goes on from there"):
-        done = fetch(Archive(url), out, _filters(study, accession, date))
-    typer.echo(f"images: {done} in {out}")
+        moved = fetch(Archive(url), out, _filters(study, accession, date))
+    typer.echo(f"images: {moved.done} in {out}")
+    _told(moved)
 
 
 @app.command()
@@ -41,12 +45,13 @@ def push(files: Files, url: Url) -> None:
     """Store DICOM files in an archive (STOW-RS)."""
     _need()
     from sonoseg.delivery.archive import Archive
+    from sonoseg.delivery.archive import push as store
     from sonoseg.images.reading import find_dicom
 
-    found = find_dicom(files)
-    with _answering():
-        Archive(url).store(found)
-    typer.echo(f"stored: {len(found)}")
+    with _answering(), stoppable("the same command stores them once more"):
+        moved = store(Archive(url), find_dicom(files))
+    typer.echo(f"stored: {moved.done}")
+    _told(moved)
 
 
 @app.command()
@@ -59,6 +64,7 @@ def watch(
     seg: Annotated[bool, typer.Option("--seg/--no-seg", help="Store a segmentation.")] = True,
     sr: Annotated[bool, typer.Option("--sr/--no-sr", help="Store a report.")] = True,
     sc: Annotated[bool, typer.Option("--sc/--no-sc", help="Store the overlay as a picture.")] = False,
+    frame_of_reference: FrameOfReference = "none",
     date: Annotated[str, typer.Option(help="Study date: 20261124, or 20261101- for all since.")] = "",
 ) -> None:
     """Predict every ultrasound image that comes into an archive and store what was found, once for each."""
@@ -67,7 +73,8 @@ def watch(
     from sonoseg.delivery.objects import Objects
     from sonoseg.prediction.modelfile import load
 
-    make = maker(load(model), Objects(seg=seg, sr=sr, sc=sc), out)
+    wanted = Objects(seg=seg, sr=sr, sc=sc, synthetic=is_synthetic(frame_of_reference))
+    make = maker(load(model), wanted, out)
     with stoppable("the same command goes on from there"):
         Watch(Archive(url), out, make, typer.echo, every, _filters("", "", date)).run(looks)
 
@@ -84,7 +91,9 @@ def send(
     from sonoseg.delivery.dicom.network import send as store
     from sonoseg.images.reading import find_dicom
 
-    typer.echo(f"sent: {store(find_dicom(files), host, port, called)}")
+    moved = store(find_dicom(files), host, port, called)
+    typer.echo(f"sent: {moved.done}")
+    _told(moved)
 
 
 @app.command()
@@ -117,19 +126,24 @@ def deidentify(
 
     with stoppable("what was written is whole"):
         shared = share(files, out, Bar("rewriting").step, max_pixels)
-    for name, message, hint in shared.failures:
-        typer.echo(f"failed: {name}: {message}\nhint: {hint}", err=True)
     for name, warning in shared.warnings:
         typer.echo(f"warning: {name}: {warning}", err=True)
-    typer.echo(f"written: {shared.written} to {out}")
-    if shared.failures:
-        raise typer.Exit(1 if shared.written else 2)
+    typer.echo(f"written: {shared.done} to {out}")
+    _told(shared)
 
 
 def _need() -> None:
     from sonoseg.images.dicom import need_dicom
 
     need_dicom()
+
+
+def _told(moved: "Moved") -> None:
+    """List what failed; all of it failing is a failure of the command."""
+    for name, message, hint in moved.failures:
+        typer.echo(f"failed: {printable(name)}: {printable(message)}\nhint: {hint}", err=True)
+    if moved.failures:
+        raise typer.Exit(1 if moved.done else 2)
 
 
 def _filters(study: str, accession: str, date: str) -> dict[str, str]:

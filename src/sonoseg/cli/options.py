@@ -28,6 +28,10 @@ _DATA = FIELDS["data"].setting
 Data = Annotated[str, typer.Option(help=_DATA.sentence, metavar=_DATA.form)]
 """Of a command that takes a set and no recipe."""
 
+FrameOfReference = Annotated[
+    str, typer.Option(help="none; or synthetic, which OHIF and 3D Slicer need to draw a DICOM segmentation.")
+]
+
 _RECIPE = Parameter(
     "recipe",
     Parameter.KEYWORD_ONLY,
@@ -122,6 +126,15 @@ def need_path(path: Path) -> None:
     """Refuse a run that is not there before the long imports. Errors: ``UserError``."""
     if not path.exists():
         raise UserError(f"{path} does not exist", hint="give the folder of a finished run; `sonoseg train` makes one")
+
+
+def is_synthetic(frame_of_reference: str) -> bool:
+    """Whether a segmentation is to invent its frame of reference. Errors: ``UserError`` for another word."""
+    if frame_of_reference not in {"none", "synthetic"}:
+        raise UserError(
+            f"--frame-of-reference is {frame_of_reference!r}; none and synthetic are allowed", hint="leave it out"
+        )
+    return frame_of_reference == "synthetic"
 
 
 def quiet() -> bool:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import stoppable
-from sonoseg.errors import UserError, printable
+from sonoseg.cli.options import FrameOfReference, is_synthetic, stoppable
+from sonoseg.errors import printable
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -55,9 +55,7 @@ def predict(
     fractional: Annotated[
         bool, typer.Option("--fractional", help="Probabilities in the segmentation, and not a mask.")
     ] = False,
-    frame_of_reference: Annotated[
-        str, typer.Option(help="none; or synthetic, which 3D Slicer's import of a DICOM segmentation needs.")
-    ] = "none",
+    frame_of_reference: FrameOfReference = "none",
     slicer: Annotated[bool, typer.Option("--slicer", help="Write a .seg.nrrd for 3D Slicer, of pictures too.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 25_000_000,
 ) -> None:
@@ -73,13 +71,10 @@ def predict(
     from sonoseg.images.reading import spacing_of
     from sonoseg.prediction.modelfile import load
 
-    if frame_of_reference not in {"none", "synthetic"}:
-        raise UserError(
-            f"--frame-of-reference is {frame_of_reference!r}; none and synthetic are allowed", hint="leave it out"
-        )
+    synthetic = is_synthetic(frame_of_reference)
     if dicom_seg or dicom_sr or dicom_sc:
         need_dicom()
-    objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, frame_of_reference == "synthetic")
+    objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, synthetic)
     own = load(model, backend, threads, workers, precision)
     predictor = replace(
         own,
@@ -106,6 +101,10 @@ def predict(
             page = f"page {each['page']}: " if each["pages"] > 1 else ""
             for sentence in document.sentences(each):
                 typer.echo(page + sentence)
+    if dicom_seg and not synthetic and summary.lesions:
+        typer.echo(
+            "note: OHIF and 3D Slicer draw a DICOM segmentation only with --frame-of-reference synthetic", err=True
+        )
     _told(summary)
 
 

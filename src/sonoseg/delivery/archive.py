@@ -18,6 +18,7 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from sonoseg.delivery.dicom.moved import Moved
 from sonoseg.delivery.objects import Objects
 from sonoseg.delivery.outputs import Job, Options
 from sonoseg.errors import UserError
@@ -29,6 +30,9 @@ from sonoseg.prediction.predictor import Predictor
 _PAGE = 100
 """Instances that are asked for at once."""
 
+_CLOSED = {401, 403, 404, 405, 407}
+"""Answers of HTTP that tell of the address or the user, and not of an object."""
+
 RECORD = "processed.txt"
 
 Made = Callable[[Path], Sequence[Path]]
@@ -37,6 +41,10 @@ Made = Callable[[Path], Sequence[Path]]
 
 class SilentError(Exception):
     """The archive does not answer now; it may later."""
+
+
+class RefusedError(UserError):
+    """The archive refuses whatever comes to this address from this user."""
 
 
 class Instance(NamedTuple):
@@ -84,7 +92,7 @@ class Archive:
     def fetch(self, wanted: Instance, path: Path) -> None:
         """Write an image to ``path``, as the archive holds it, whole or not at all."""
         try:
-            with self._asked(), quiet():
+            with self._asked(of_one=True), quiet():
                 data = self._client.retrieve_instance(*wanted, media_types=(("application/dicom", "*"),))
             with quiet(), replacing(path) as temporary:
                 data.save_as(temporary, enforce_file_format=True)
@@ -93,42 +101,69 @@ class Archive:
         except Exception as error:  # what is damaged can raise nearly anything in a parser
             raise UserError("the archive gives what is no DICOM", hint="ask who runs it") from error
 
-    def store(self, paths: Sequence[Path]) -> None:
-        """Give DICOM files to the archive, one by one."""
-        for path in paths:
-            data = read_object(path)
-            with self._asked(), quiet():
-                answer = self._client.store_instances([data])
-            if answer.get("FailedSOPSequence"):
-                raise UserError(f"the archive {self.name} does not take {path.name}", hint="ask who runs it")
+    def store(self, path: Path) -> None:
+        """Give a DICOM file to the archive."""
+        data = read_object(path)
+        with self._asked(), quiet():
+            answer = self._client.store_instances([data])
+        if answer.get("FailedSOPSequence"):
+            raise UserError(f"the archive {self.name} does not take {path.name}", hint="ask who runs it")
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
+    def _asked(self, of_one: bool = False) -> Iterator[None]:
+        """of_one: whether it is asked for one image, which may be gone."""
         try:
             yield
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else 0
             if status >= 500 or status in {408, 425, 429}:
                 raise SilentError from error
+            if status in _CLOSED and not (of_one and status == 404):
+                raise RefusedError(
+                    f"the archive {self.name} refuses (HTTP {status})",
+                    hint="check the address, the user and the password",
+                ) from error
             raise UserError(
-                f"the archive {self.name} refuses (HTTP {status})", hint="check the address, the user and the password"
+                f"the archive {self.name} refuses this one (HTTP {status})", hint="ask who runs it"
+            ) from error
+        except requests.exceptions.SSLError as error:
+            raise UserError(
+                f"there is no connection to the archive {self.name} that can be trusted",
+                hint="check https in the address, or name your authority's certificate: REQUESTS_CA_BUNDLE=FILE",
             ) from error
         except (requests.RequestException, OSError) as error:
             raise SilentError from error
 
 
-def pull(archive: Archive, folder: Path, filters: Mapping[str, str]) -> int:
-    """Fetch ultrasound into a folder; what is there already is not fetched again. Gives how many are there now.
+def pull(archive: Archive, folder: Path, filters: Mapping[str, str]) -> Moved:
+    """Fetch ultrasound into a folder; what is there already is not fetched again, and counts as well.
 
-    Errors: as those of ``Archive``.
+    Errors: ``SilentError``; ``UserError`` where the archive refuses the question.
     """
-    done = 0
+    moved = Moved()
     for found in archive.find(**filters):
         path = folder / f"{found.digest}.dcm"
-        if not path.exists():
-            archive.fetch(found, path)
-        done += 1
-    return done
+        try:
+            if not path.exists():
+                archive.fetch(found, path)
+            moved.done += 1
+        except UserError as error:
+            moved.fail(path.name, error)
+    return moved
+
+
+def push(archive: Archive, paths: Sequence[Path]) -> Moved:
+    """Give DICOM files to an archive, one by one. Errors: ``SilentError``, ``RefusedError``."""
+    moved = Moved()
+    for path in paths:
+        try:
+            archive.store(path)
+            moved.done += 1
+        except RefusedError:
+            raise
+        except UserError as error:
+            moved.fail(path.name, error)
+    return moved
 
 
 def maker(predictor: Predictor, objects: Objects, folder: Path) -> Made:
@@ -167,7 +202,7 @@ class Watch:
 
         An archive that does not answer is asked again later. An image is in the record when its objects are stored;
         where the work stops in between they are made again, with the same UIDs, so that the archive has them once.
-        Errors: ``UserError`` where another watch keeps its record in the same folder.
+        Errors: ``UserError`` where another watch keeps its record in the same folder, or the archive refuses.
         """
         with alone(self.folder):
             return self._looked(looks)
@@ -197,8 +232,11 @@ class Watch:
             self.archive.fetch(found, path)
             made = self.make(path)
             objects = [each for each in made if each.suffix == ".dcm"]
-            self.archive.store(objects)
+            for each in objects:
+                self.archive.store(each)
             self.say(f"{found.digest}: {len(objects)} objects stored")
+        except RefusedError:
+            raise
         except UserError as error:
             self.say(f"{found.digest}: {error}")
         finally:

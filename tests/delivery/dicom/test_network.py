@@ -17,8 +17,8 @@ def test_what_is_sent_is_received_as_it_was_under_a_name_that_tells_nobody(tmp_p
     files = [dicom_files.write(tmp_path / f"{number}.dcm", scan) for number, scan in enumerate(scans)]
     port = free_port()
     with receiving(tmp_path / "out", port, "127.0.0.1"):
-        assert send(files, "127.0.0.1", port) == 4
-        assert send(files[:1], "127.0.0.1", port) == 1  # once more is not twice there
+        assert send(files, "127.0.0.1", port).done == 4
+        assert send(files[:1], "127.0.0.1", port).done == 1  # once more is not twice there
     came = {pydicom.dcmread(path).SOPInstanceUID: path for path in (tmp_path / "out").iterdir()}
     assert len(came) == 4
     for path in files:
@@ -49,8 +49,14 @@ def test_nobody_there_is_a_sentence(tmp_path: Path) -> None:
 def test_a_damaged_file_is_not_sent(length: int, tmp_path: Path) -> None:
     path = dicom_files.write(tmp_path / "a.dcm", Scan())
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(UserError, match="is damaged"):
-        send([path], "127.0.0.1", free_port())
+    good = dicom_files.write(tmp_path / "b.dcm", Scan())
+    moved = send([path], "127.0.0.1", free_port())  # nobody is asked
+    assert (moved.done, len(moved.failures)) == (0, 1)
+    port = free_port()
+    with receiving(tmp_path / "out", port, "127.0.0.1"):
+        moved = send([path, good], "127.0.0.1", port)
+    ((name, sentence, hint),) = moved.failures
+    assert (moved.done, name, "is damaged" in sentence, bool(hint)) == (1, "a.dcm", True, True)
 
 
 def test_a_node_that_agrees_to_another_code_only_is_a_sentence(tmp_path: Path) -> None:
@@ -62,8 +68,22 @@ def test_a_node_that_agrees_to_another_code_only_is_a_sentence(tmp_path: Path) -
     try:
         plain = dicom_files.write(tmp_path / "a.dcm", Scan())
         coded = dicom_files.write(tmp_path / "b.dcm", Scan(syntax=uid.JPEG2000))
-        with pytest.raises(UserError, match=r"does not take b\.dcm"):
-            send([plain, coded], "127.0.0.1", port)
+        moved = send([coded, plain], "127.0.0.1", port)
     finally:
         server.shutdown()
     assert took == ["one"]
+    ((name, sentence, _),) = moved.failures
+    assert (moved.done, name, "does not take it" in sentence) == (1, "b.dcm", True)
+
+
+def test_a_node_that_goes_away_is_a_sentence(tmp_path: Path) -> None:
+    node, port = AE(), free_port()
+    node.add_supported_context(dicom_files.US, uid.ExplicitVRLittleEndian)
+    handlers = [(evt.EVT_C_STORE, lambda event: event.assoc.abort() or 0)]
+    server = node.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    files = [dicom_files.write(tmp_path / f"{number}.dcm", Scan()) for number in range(3)]
+    try:
+        with pytest.raises(UserError, match="ended the association after 0 files"):
+            send(files, "127.0.0.1", port)
+    finally:
+        server.shutdown()

@@ -22,10 +22,11 @@ def report(folder: Path, scan: Scan) -> tuple[highdicom.sr.ComprehensiveSR, Show
 
 
 def comments(made: highdicom.sr.ComprehensiveSR) -> list[str]:
-    """Sentences in the groups."""
+    """Sentences in the groups, but for the names of lesions."""
     items = [each for each in made.iterall() if each.keyword == "ContentSequence"]
     texts = [item for sequence in items for item in sequence.value if item.ValueType == "TEXT"]
-    return [text.TextValue for text in texts if text.ConceptNameCodeSequence[0].CodeMeaning == "Comment"]
+    said = [text.TextValue for text in texts if text.ConceptNameCodeSequence[0].CodeMeaning == "Comment"]
+    return [sentence for sentence in said if not sentence.startswith("Lesion ")]
 
 
 def test_a_lesion_has_an_outline_and_calipers(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_lesion_has_an_outline_and_calipers(tmp_path: Path) -> None:
     assert places[:, 0].min() == pytest.approx(lesion.box[1], abs=0.51)  # from the corner of the first pixel
     (axes,) = made.content.get_image_measurement_groups()
     assert axes.tracking_identifier.endswith(":Bidirectional")
-    assert axes.tracking_uid == outline.tracking_uid
+    assert axes.tracking_uid != outline.tracking_uid  # OHIF draws one thing for one UID
     lengths = {each.name.meaning: each for each in axes.get_measurements()}
     assert lengths["Long Axis"].value == pytest.approx(lesion.longest_diameter, abs=1e-3)
     assert lengths["Short Axis"].value == pytest.approx(lesion.perpendicular_diameter, abs=1e-3)
@@ -48,6 +49,23 @@ def test_a_lesion_has_an_outline_and_calipers(tmp_path: Path) -> None:
     assert np.hypot(*((ends[1] - ends[0]) * (0.1, 0.2))) == pytest.approx(lesion.longest_diameter, rel=1e-4)
     words = {each.name.value: each.value.value for each in outline.get_qualitative_evaluations()}
     assert words["111354"] == ("111356" if lesion.depth_to_width > 1 else "111355")
+
+
+def test_lesions_are_told_apart(tmp_path: Path) -> None:
+    origin, (prediction,) = dicom_files.predicted(dicom_files.write(tmp_path / "scan.dcm", Scan(regions=IN_MM)))
+    mask = prediction.mask.copy()
+    mask[:, 78:82] = False
+    parted = replace(prediction, mask=mask)
+    write_report(tmp_path / "sr.dcm", origin, Shown(1, parted.lesions))
+    assert not dicom_files.faults(tmp_path / "sr.dcm")
+    content = highdicom.sr.srread(tmp_path / "sr.dcm").content
+    outlines, axes = content.get_planar_roi_measurement_groups(), content.get_image_measurement_groups()
+    assert [group.tracking_identifier for group in outlines] == ["Lesion 1", "Lesion 2"]
+    assert len({group.tracking_uid for group in (*outlines, *axes)}) == 4
+    assert [group[0].ContentSequence[-1].TextValue for group in axes] == ["Lesion 1", "Lesion 2"]
+    for group, lesion in zip(axes, parted.lesions, strict=True):
+        assert group.get_measurements()[0].value == pytest.approx(lesion.longest_diameter, abs=1e-3)
+        assert group[0].ContentSequence[0].TextValue.endswith(":Bidirectional")
 
 
 def test_no_lesion_is_said(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ VARIANTS = dicom_files.variants()
 
 
 def written(
-    folder: Path, scan: Scan, fractional: bool = False, synthetic: bool = False
+    folder: Path, scan: Scan, fractional: bool = False, synthetic: bool = False, **changes: object
 ) -> tuple[Path, list[Prediction], Origin]:
     """The segmentation of a scan, and what was predicted."""
-    origin, predictions = dicom_files.predicted(dicom_files.write(folder / "scan.dcm", scan))
+    origin, predictions = dicom_files.predicted(dicom_files.write(folder / "scan.dcm", scan, **changes))
     with SegmentationWriter(origin, fractional, synthetic) as writer:
         for number, prediction in enumerate(predictions, 1):
             writer.add(number, prediction)
@@ -64,6 +64,7 @@ def test_what_is_written_is_valid_and_holds_what_was_predicted(name: str, tmp_pa
     assert references.ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert references.ReferencedSOPClassUID == source.SOPClassUID
     assert ("ReferencedFrameNumber" in references) == ("NumberOfFrames" in source)
+    assert len(made.SegmentSequence[0].RecommendedDisplayCIELabValue) == 3
     assert (made.StudyInstanceUID, made.PatientID) == (source.StudyInstanceUID, source.PatientID)
     assert not dicom_files.faults(path)
     write_report(tmp_path / "sr.dcm", origin, reported(predictions))
@@ -135,4 +136,10 @@ def test_the_same_scan_gives_the_same_uids_and_other_settings_others(tmp_path: P
     first, again = dicom_files.predicted(scan)[0], dicom_files.predicted(scan)[0]
     assert first.uid("seg") == again.uid("seg") != first.uid("sr")
     assert replace(first, settings="another").uid("seg") != first.uid("seg")
+    made = [
+        pydicom.dcmread(written(tmp_path, Scan(), fractional, synthetic, SOPInstanceUID="1.2.840.1")[0])
+        for fractional in (False, True)
+        for synthetic in (False, True)
+    ]
+    assert len({each.SOPInstanceUID for each in made}) == len({each.SeriesInstanceUID for each in made}) == 4
     assert uid.UID(first.uid("seg")).is_valid

@@ -26,7 +26,7 @@ def study(folder: Path) -> Path:
 def test_files_get_new_names_and_keep_together(tmp_path: Path) -> None:
     told = list[tuple[int, int]]()
     shared = share([study(tmp_path / "in")], tmp_path / "out", lambda done, of: told.append((done, of)))
-    assert shared.written == 2
+    assert shared.done == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001.dcm", "0002.dcm"]
     first, second = (pydicom.dcmread(tmp_path / "out" / name) for name in ("0001.dcm", "0002.dcm"))
     assert first.StudyInstanceUID == second.StudyInstanceUID != "1.2.840.1"
@@ -41,7 +41,7 @@ def test_an_archive_is_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         for path in folder.iterdir():
             archive.write(path, path.name)
-    assert share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None).written == 2
+    assert share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None).done == 2
 
 
 def test_a_folder_with_dicom_is_not_written_to(tmp_path: Path) -> None:

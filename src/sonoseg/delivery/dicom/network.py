@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.presentation import PresentationContext
 
+from sonoseg.delivery.dicom.moved import Moved
 from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 from sonoseg.images.dicom.objects import quiet, read_object
@@ -28,25 +29,41 @@ _SYNTAXES = [
 _OUT_OF_RESOURCES = 0xA700
 
 
-def send(files: Sequence[Path], host: str, port: int, called: str = "ANY-SCP") -> int:
-    """Send DICOM files to a node; gives how many it took. Errors: ``UserError`` where it does not answer or refuses."""
-    entity, contexts = AE(NAME), dict[tuple[str, str], PresentationContext]()
+def send(files: Sequence[Path], host: str, port: int, called: str = "ANY-SCP") -> Moved:
+    """Send DICOM files to a node. Errors: ``UserError`` where it does not answer, or ends the association."""
+    entity, contexts, moved = AE(NAME), dict[tuple[str, str], PresentationContext](), Moved()
+    whole = list[Path]()
     for path in files:
-        data = read_object(path, pixels=False)
-        key = (str(data.SOPClassUID), str(data.file_meta.TransferSyntaxUID))
-        contexts[key] = build_context(*key)
+        try:
+            data = read_object(path, pixels=False)
+        except UserError as error:
+            moved.fail(path.name, error)
+        else:
+            key = (str(data.SOPClassUID), str(data.file_meta.TransferSyntaxUID))
+            contexts[key] = build_context(*key)
+            whole.append(path)
+    if not whole:
+        return moved
     if len(contexts) > _CONTEXTS:
         raise UserError(f"the files are of {len(contexts)} kinds; {_CONTEXTS} go at once", hint="send fewer")
     association = entity.associate(host, port, contexts=list(contexts.values()), ae_title=called)
     if not association.is_established:
         raise UserError(f"{host}:{port} does not answer, or refuses", hint="check host, port and --called", exit_code=1)
     try:
-        for path in files:
-            if not _takes(association, read_object(path)):
-                raise UserError(f"{host}:{port} does not take {path.name}", hint="look into its log", exit_code=1)
+        for path in whole:
+            if _takes(association, read_object(path)):
+                moved.done += 1
+            elif association.is_established:
+                moved.fail(path.name, UserError(f"{host}:{port} does not take it", hint="look into its log"))
+            else:
+                raise UserError(
+                    f"{host}:{port} ended the association after {moved.done} files",
+                    hint="look into its log",
+                    exit_code=1,
+                )
     finally:
         association.release()
-    return len(files)
+    return moved
 
 
 def _takes(association: Any, data: Dataset) -> bool:

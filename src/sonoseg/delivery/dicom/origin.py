@@ -14,11 +14,8 @@ from pydicom.valuerep import validate_value
 
 from sonoseg import __version__
 from sonoseg.errors import UserError
-from sonoseg.images.dicom.objects import quiet
+from sonoseg.images.dicom.objects import MANUFACTURER, quiet
 from sonoseg.prediction.predictor import NOTICE, Predictor
-
-MANUFACTURER = "Sonoseg"
-"""Of every object that is written, by which one's own are known again."""
 
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
@@ -58,12 +55,15 @@ class Origin:
             entropy_srcs=[kind, self.header.SOPInstanceUID, __version__, model.name, model.checksum, self.settings]
         )
 
-    def series(self, kind: str) -> dict[str, Any]:
-        """What highdicom asks of the series and the maker of an object."""
+    def series(self, kind: str, way: str = "") -> dict[str, Any]:
+        """What highdicom asks of the series and the maker of an object.
+
+        way: how it was made; an archive keeps the first of two objects with one UID.
+        """
         return {
-            "series_instance_uid": self.uid(f"{kind} series"),
+            "series_instance_uid": self.uid(f"{kind} series{way}"),
             "series_number": _SERIES[kind],
-            "sop_instance_uid": self.uid(kind),
+            "sop_instance_uid": self.uid(f"{kind}{way}"),
             "instance_number": 1,
             "manufacturer": MANUFACTURER,
             "manufacturer_model_name": f"sonoseg, model {self.predictor.model.name}"[:64],

@@ -2,7 +2,8 @@
 
 Of a cine one frame is measured, as a reader does; which one, and how many frames show a lesion, is said. Two groups for
 each lesion: viewers draw coordinates and not segments (OHIF's issue 3390), and the measurements of a planar region
-(TID 1410) may not hold coordinates, so that the axes are in a group of their own (TID 1501).
+(TID 1410) may not hold coordinates, so that the axes are in a group of their own (TID 1501). Each group has a tracking
+UID of its own: OHIF takes groups of one UID for one drawing, and draws the outline of the two.
 """
 
 from collections.abc import Sequence
@@ -35,10 +36,9 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from sonoseg import __version__
-from sonoseg.delivery.dicom.origin import MANUFACTURER, Origin, finish
+from sonoseg.delivery.dicom.origin import Origin, finish
 from sonoseg.files import replacing
-from sonoseg.images.dicom.objects import quiet
+from sonoseg.images.dicom.objects import MANUFACTURER, quiet
 from sonoseg.images.masks import Outline
 from sonoseg.prediction.lesions import Lesion, corners
 
@@ -105,7 +105,7 @@ def _groups(
 ) -> tuple[PlanarROIMeasurementsAndQualitativeEvaluations, MeasurementsAndQualitativeEvaluations]:
     """Outline and area; long and short axis."""
     number, in_mm = shown.number, lesion.unit == "mm"
-    tracking = origin.uid(f"lesion {lesion.number} of frame {number}")
+    outlined, measured = (origin.uid(f"{kind} {lesion.number} of frame {number}") for kind in ("lesion", "axes"))
     about = {
         "finding_type": codes.cid7159.Lesion,
         "finding_sites": [FindingSite(codes.SCT.Breast)],
@@ -113,7 +113,7 @@ def _groups(
     }
     word = codes.cid6152.NotParallel if lesion.depth_to_width > 1 else codes.cid6152.Parallel
     outline = PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=tracking, identifier=f"Lesion {lesion.number}"),
+        tracking_identifier=TrackingIdentifier(uid=outlined, identifier=f"Lesion {lesion.number}"),
         referenced_region=ImageRegion("POLYLINE", _closed(lesion.outlines[0]), _source(origin, number)),
         measurements=[
             Measurement(codes.SCT.Area, round(lesion.area, 4), codes.UCUM.SquareMillimeter if in_mm else _PIXELS)
@@ -123,7 +123,7 @@ def _groups(
     )
     lengths = (lesion.longest_diameter, lesion.perpendicular_diameter)
     axes = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=tracking, identifier=_CALIPERS),
+        tracking_identifier=TrackingIdentifier(uid=measured, identifier=_CALIPERS),
         measurements=[
             Measurement(
                 name,
@@ -139,6 +139,7 @@ def _groups(
     )
     for sentence in _sentences(shown, lesion):
         _comment(outline, sentence)
+    _comment(axes, f"Lesion {lesion.number}")
     return outline, axes
 
 
@@ -179,7 +180,7 @@ def _nothing(origin: Origin, shown: Shown) -> MeasurementsAndQualitativeEvaluati
 
 
 def _algorithm(origin: Origin) -> AlgorithmIdentification:
-    return AlgorithmIdentification(f"sonoseg, model {origin.predictor.model.name}", f"{__version__}, {origin.version}")
+    return AlgorithmIdentification(f"sonoseg, model {origin.predictor.model.name}", origin.version)
 
 
 def _source(origin: Origin, number: int) -> SourceImageForRegion:

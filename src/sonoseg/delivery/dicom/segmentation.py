@@ -12,12 +12,14 @@ from typing import Self
 
 import numpy as np
 from highdicom import PixelMeasuresSequence
+from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from sonoseg.delivery.dicom.origin import Origin, finish
+from sonoseg.delivery.overlay import OUTLINE
 from sonoseg.files import replacing
 from sonoseg.images.dicom.objects import quiet
 from sonoseg.prediction.predictor import Prediction
@@ -95,6 +97,7 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
     def _made(self, mask: NDArray[np.bool_]) -> Dataset:
         """The object without its pixels; highdicom makes it of a scan of one frame with ``mask``."""
         stand_in, spacing = self._stand_in(), self._drawn[0].spacing
+        way = " fractional" * self._fractional + " synthetic" * self._synthetic
         made = Segmentation(
             source_images=[stand_in],
             pixel_array=mask.astype(np.float32) if self._fractional else mask,
@@ -104,7 +107,7 @@ class SegmentationWriter(AbstractContextManager["SegmentationWriter"]):
             max_fractional_value=LEVELS,
             content_label="LESIONS",
             content_description=f"Lesions, outlined by a program{', corrected by a reader' * self._origin.corrected}",
-            **self._origin.series("seg"),
+            **self._origin.series("seg", way),
         )
         for element in made.iterall():
             if element.keyword == "ReferencedSOPClassUID":
@@ -180,6 +183,7 @@ def _lesion(origin: Origin) -> SegmentDescription:
         tracking_uid=origin.uid("tracking of the segment"),
         tracking_id="lesions",
         anatomic_regions=[codes.SCT.Breast],
+        display_color=CIELabColor.from_rgb(*OUTLINE),
     )
 
 

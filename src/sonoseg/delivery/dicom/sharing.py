@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonoseg.delivery.dicom.deidentify import deidentify
+from sonoseg.delivery.dicom.moved import Moved
 from sonoseg.delivery.dicom.profile import Replacer
 from sonoseg.errors import UserError
 from sonoseg.images import reading
@@ -13,11 +14,9 @@ from sonoseg.images.unpacking import unpacked
 
 
 @dataclass
-class Shared:
-    """What became of all files. failures: (old name, sentence, hint). warnings: (new name, end of a sentence)."""
+class Shared(Moved):
+    """What became of all files; failures under their old names. warnings: (new name, end of a sentence)."""
 
-    written: int = 0
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -39,9 +38,9 @@ def share(
             try:
                 warnings = deidentify(each.path, out / name, replacer, max_pixels).warnings
             except UserError as error:
-                shared.failures.append((each.name, str(error), error.hint))
+                shared.fail(each.name, error)
             else:
-                shared.written += 1
+                shared.done += 1
                 shared.warnings += [(name, warning) for warning in warnings]
             report(number, len(found))
     return shared

@@ -32,6 +32,9 @@ ULTRASOUND = {
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 """Secondary captures; read where their modality is US."""
 
+MANUFACTURER = "Sonoseg"
+"""Of every object that is written, by which one's own are known again."""
+
 _PIXELS = 0x7FE0_0010
 
 _MOST_INFLATED = 1 << 30
@@ -139,7 +142,7 @@ def unread(source: str, name: str) -> UserError:
 
 
 def check_ultrasound(header: Dataset, path: Path) -> None:
-    """Refuse what is no ultrasound. Errors: ``UserError`` naming the kind of object."""
+    """Refuse what is no ultrasound, and pictures made of it here. Errors: ``UserError`` naming the kind of object."""
     kind = UID(str(header.SOPClassUID))
     is_capture = kind.startswith(_CAPTURES) and header.get("Modality") == "US"
     if kind not in ULTRASOUND and not is_capture:
@@ -148,6 +151,8 @@ def check_ultrasound(header: Dataset, path: Path) -> None:
             f"{path} is {name}; US Image and US Multi-frame Image are read",
             hint="give the ultrasound images of the study",
         )
+    if is_capture and header.get("Manufacturer") == MANUFACTURER:
+        raise UserError(f"{path} is a picture that sonoseg made of a scan", hint="give the scan itself")
 
 
 def _known(transfer_syntax: UID, path: Path) -> UID:
