@@ -1,7 +1,7 @@
 from odd_set import odd_set
-from sonoseg.reports.audit import plots
 from sonoseg.data.audit import Audit, Comparison, Look
 from sonoseg.evaluation.audited import sum_up
+from sonoseg.reports.audit import plots
 
 PLAIN = {"shape": (20, 30), "masks": 1, "lesions": 1, "specks": 0, "holes": 0, "touches_border": False}
 

@@ -10,19 +10,19 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from sonoseg import __version__
-from sonoseg.reports.audit import plots
-from sonoseg.reports import charts
-from sonoseg.reports.audit.checks import CHECKS
-from sonoseg.evaluation.audited import Figures
 from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.registration import COPY_SCORE
-from sonoseg.images.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
+from sonoseg.evaluation.audited import Figures
 from sonoseg.files import write_csv, write_text
-from sonoseg.reports.template import fill
+from sonoseg.images.marks import MARK_SCORE
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import LESION_PIXELS
+from sonoseg.reports import charts
+from sonoseg.reports.audit import plots
+from sonoseg.reports.audit.checks import CHECKS
 from sonoseg.reports.figures import number, percent, sentence, span
+from sonoseg.reports.template import fill
 
 PAGE, TABLE = "audit.html", "audit.csv"
 
@@ -49,7 +49,8 @@ def thumbnail(image: Image, mask: NDArray[np.bool_]) -> Thumbnail:
 def write(folder: Path, audit: Audit, figures: Figures, command: str) -> list[Path]:
     """Write ``audit.html`` and ``audit.csv``, each whole or not at all; what an earlier audit wrote is replaced.
 
-    audit: measured with ``thumbnail`` kept. figures: of that audit. command: how it was started, for the page. Errors: ``OSError``.
+    audit: measured with ``thumbnail`` kept. figures: of that audit. command: how it was started, for the page.
+    Errors: ``OSError``.
     """
     write_csv(folder / TABLE, COLUMNS, rows(audit))
     write_text(folder / PAGE, page(audit, figures, command))
@@ -157,9 +158,7 @@ def _found(audit: Audit) -> dict[str, list[Look]]:
     return {check.key: check.among(audit.looks) for check in CHECKS}
 
 
-def _sentences(
-    audit: Audit, figures: Figures, copies: _Copies, found: Mapping[str, Sequence[Look]]
-) -> list[str]:
+def _sentences(audit: Audit, figures: Figures, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
     images = len(audit.looks)
     scans = images - copies.images + len(copies.groups)
     told = (
