@@ -1,11 +1,11 @@
-"""Commands of the reader: predict."""
+"""Commands of the reader: predict, card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import stoppable
+from sonoseg.cli.options import MODEL, Model, stoppable
 from sonoseg.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def predict(
         list[Path], typer.Argument(help="Pictures, clips, DICOM, folders and zips of them, or a DICOMDIR.")
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
-    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    model: Model = "default",
     spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
@@ -110,7 +110,7 @@ def predict(
 
 
 def card(
-    model: Annotated[str, typer.Argument(help="default, a path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    model: Annotated[str, typer.Argument(help=MODEL)] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="The record itself, for other programs.")] = False,
 ) -> None:
     """Show a model's card: what it is for, what it was trained on and how it scored."""
