@@ -201,11 +201,6 @@ def table(cases: Sequence[Case]) -> Table:
     return Table(tuple(_averaged([case for case in row if case is not None]) for row in judged), runs, judged)
 
 
-def average_by_image(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """One row for each image of one model: the mean over its seeds (and folds, where several judged it)."""
-    return table(cases).rows
-
-
 def _averaged(rows: Sequence[Case]) -> Case:
     if len(rows) == 1:
         return rows[0]

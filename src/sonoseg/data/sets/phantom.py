@@ -19,8 +19,8 @@ from sonoseg.data.sets.masses import FAT, Floats, Mass, Place, distractors, lesi
 GRID = (288, 360)
 """Rows and columns of a scan before it is cropped and resized."""
 
-HEIGHTS, WIDTHS, SPACINGS = (200, 320), (240, 400), (0.11, 0.22)
-"""Smallest and largest height and width in pixels and pixel size in mm of a drawing."""
+HEIGHTS, WIDTHS = (200, 320), (240, 400)
+"""Smallest and largest height and width of a drawing, in pixels."""
 
 SHARES = {"benign": 437, "malignant": 210, "normal": 133}
 """Images per label in BUSI; a plan keeps their proportions."""
