@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.intervals import Runs, mean_of_runs
+from sonoseg.evaluation.resampling import Runs, mean_of_runs
 from sonoseg.files import write_csv
 
 NOTHING = "nothing drawn"
