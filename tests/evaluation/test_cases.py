@@ -110,6 +110,10 @@ def test_a_silenced_case_is_what_the_predictor_would_have_drawn() -> None:
 def test_what_no_row_tells_has_no_column(tmp_path: Path) -> None:
     write(tmp_path / "cases.csv", [row("x")])
     assert "presence" not in (tmp_path / "cases.csv").read_text(encoding="utf-8")
+    write(tmp_path / "cases.csv", [row("x", true_diameter=20.0)])  # nothing was drawn
+    assert (
+        (tmp_path / "cases.csv").read_text(encoding="utf-8").splitlines()[0].endswith(",marks,diameter,true_diameter")
+    )
     write(tmp_path / "cases.csv", [row("x", presence=0.25), row("y")])
     assert [case.presence for case in read_cases(tmp_path / "cases.csv")] == pytest.approx(
         [0.25, math.nan], nan_ok=True
