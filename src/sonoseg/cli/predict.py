@@ -128,6 +128,7 @@ def card(
 def _told(summary: "Summary") -> None:
     """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
     from sonoseg.prediction.predictor import NOTICE
+    from sonoseg.reports.figures import counted
 
     for failure in summary.failures:
         page = f", page {failure.page}" if failure.page else ""
@@ -135,15 +136,11 @@ def _told(summary: "Summary") -> None:
         if failure.hint:
             typer.echo(f"hint: {failure.hint}", err=True)
 
-    found = f"{_count(summary.lesions, 'lesion')} in {_count(summary.images, 'image')}, {summary.empty} without"
-    failed = f"; {_count(len(summary.failures), 'failure')}" if summary.failures else ""
+    found = f"{counted(summary.lesions, 'lesion')} in {counted(summary.images, 'image')}, {summary.empty} without"
+    failed = f"; {counted(len(summary.failures), 'failure')}" if summary.failures else ""
     if summary.images:
         typer.echo(f"{found}{failed}. {NOTICE}")
     for table in summary.tables:
         typer.echo(f"table: {printable(str(table))}")
     if summary.failures:
         raise typer.Exit(1 if summary.images else 2)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
