@@ -63,7 +63,7 @@ def leakage(
 
 @app.command("labels")
 def labels(data: Data, out: Out = Path("runs/labels")) -> None:
-    """Compare the masks of copies of one scan, one laid over the other: the ceiling that the data itself sets."""
+    """Compare the masks of copies of one scan, one laid over the other: how noisy the masks are."""
     need_data()
     from sonoseg.cli.progress import Bar
     from sonoseg.data.sets.sources import open_set

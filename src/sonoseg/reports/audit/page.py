@@ -175,8 +175,7 @@ def _sentences(audit: Audit, figures: Figures, copies: _Copies, found: Mapping[s
     if agreed and agreed["groups"] >= plots.ENOUGH:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {sentence(agreed)}, median "
-            f"{number(float(np.median(plots.outlined_twice(audit))))} ({counted(agreed['n'], 'pair')}): the ceiling "
-            "that the labels set."
+            f"{number(agreed['quartiles'][1])} ({counted(agreed['n'], 'pair')}): so noisy are the masks."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
