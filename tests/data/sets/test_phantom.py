@@ -8,6 +8,7 @@ import pytest
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
 
 from sonoseg.data.sets import phantom
+from sonoseg.data.sets.inked import INK
 
 
 def digest(drawing):
@@ -166,4 +167,4 @@ def test_members_of_a_group_share_their_content_and_strangers_do_not():
 def test_marks_are_burnt_into_a_share_of_the_images(drawings):
     marked = [drawing for _, drawing in drawings if drawing.marked]
     assert 0.2 < len(marked) / len(drawings) < 0.8
-    assert all((drawing.pixels == phantom.INK).sum() > 20 for drawing in marked)
+    assert all((drawing.pixels == INK).sum() > 20 for drawing in marked)
