@@ -57,3 +57,13 @@ def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
 def test_commands_are_found() -> None:
     assert "sonoseg predict scan.png --spacing 0.07" in [each.strip() for each in commands(ROOT / "README.md")]
     assert sum(len(commands(page)) for page in PAGES) > 60
+
+
+def test_every_page_is_in_the_index_and_its_links_lead_somewhere() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*"):
+        if page.suffix in {".md", ".ipynb"} and page.stem != "index":
+            assert f"({page.name})" in index, page
+    for page in PAGES[1:]:
+        for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page}: {link}"
