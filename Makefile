@@ -20,6 +20,7 @@ check: $(ENV)/installed  ## style, types and imports alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 dist: $(ENV)/installed  ## build wheel and sdist into dist/, and look whether an index would take them
 	rm -rf dist
