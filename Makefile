@@ -20,6 +20,7 @@ check: $(ENV)/installed  ## style, types and imports alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 dist: $(ENV)/installed  ## build wheel and sdist into dist/, and look whether an index would take them
 	rm -rf dist
@@ -31,7 +32,9 @@ dist: $(ENV)/installed  ## build wheel and sdist into dist/, and look whether an
 
 constraints: $(ENV)/installed  ## write today's newest versions to constraints.txt; pass the tests with them, then commit it
 	$(BIN)/python $(PIP) uv
-	$(BIN)/$(RESOLVE) --universal --upgrade --python-version 3.11 --output-file constraints.txt
+	mkdir -p build
+	$(BIN)/$(RESOLVE) --universal --upgrade --python-version 3.11 --output-file build/constraints.txt
+	grep -Ev '^(cuda|nvidia|triton)' build/constraints.txt > constraints.txt  # torch pins its own
 
 lowest: $(ENV)/installed  ## pass the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 	$(BIN)/python $(PIP) uv

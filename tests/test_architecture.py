@@ -5,6 +5,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from sonoseg.errors import install
 from sonoseg.images.pictures import encode_png
 from tiny_model import scan, write_model
@@ -39,6 +41,24 @@ def test_rooms_import_only_the_rooms_above_them() -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_has_its_test() -> None:
+    source, tests = ROOT / "src" / "sonoseg", ROOT / "tests"
+    modules = [path.relative_to(source) for path in source.rglob("*.py") if not path.stem.startswith("__")]
+    assert Path("cli/train.py") in modules
+    assert not [module for module in modules if not (tests / module).with_name(f"test_{module.name}").is_file()]
+    for test in tests.rglob("test_*.py"):
+        assert (source / test.relative_to(tests)).parent.is_dir(), test
+
+
+def test_no_file_of_the_project_is_ignored() -> None:
+    """What git ignores, the checks of style pass over and the wheel leaves out."""
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a checkout")
+    assert not done.stdout, done.stdout
 
 
 def test_torch_is_named_only_in_its_rooms() -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -124,12 +124,12 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write ``value`` as ``json_text`` has it."""
     write_text(path, json_text(value))
 
 
-def json_text(value: Mapping[str, Any]) -> str:
+def json_text(value: Mapping[str, Any] | Sequence[Any]) -> str:
     """``value`` as indented JSON, a line feed at its end; numbers that are not finite are refused (``ValueError``)."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from commands import fails, sonoseg
-from sonoseg.cli.options import numbers, takes_recipe
+from sonoseg.cli.options import held_out, numbers, takes_recipe
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
 
@@ -70,3 +70,8 @@ def test_numbers_with_commas() -> None:
     assert numbers("folds", "0,3") == (0, 3)
     with pytest.raises(UserError, match="--folds is '0;3'"):
         numbers("folds", "0;3")
+
+
+def test_folds_are_named_or_all() -> None:
+    assert held_out("all", 3) == (0, 1, 2)
+    assert held_out("2,0", 3) == (2, 0)

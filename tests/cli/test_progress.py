@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from sonoseg.cli import progress
-from sonoseg.cli.progress import Bar, TrainingBar
+from sonoseg.cli.progress import Bar, TrainingBar, bars
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +52,18 @@ def test_a_training_tells_epoch_loss_and_speed(capsys: pytest.CaptureFixture[str
     bar(1, 0.5, 0.5)
     said = " ".join(capsys.readouterr().err.split())
     assert said == "training: 75% epoch 2 of 2, loss 0.500, 2 images/s"
+
+
+def test_a_cell_tells_its_place_and_its_training_bears_its_name(
+    capsys: pytest.CaptureFixture[str], clock: list[float]
+) -> None:
+    told = bars()
+    told.cell(1, 4, "unet fold 0 seed 0", None)
+    assert capsys.readouterr().err == ""
+    told.cell(2, 4, "unet fold 1 seed 0", 1.25)
+    assert capsys.readouterr().err == "unet fold 1 seed 0 (2 of 4); about 1.2 hours of one process are left\n"
+    training = told.watch.training(1, 10)
+    training(0, 0.5, 1.0)
+    clock[0] = 50
+    training(0, 1.0, 1.0)
+    assert capsys.readouterr().err.startswith("unet fold 1 seed 0 (2 of 4): 100%")

@@ -39,7 +39,7 @@ def clip() -> Document:
 
 @pytest.mark.parametrize("image", [scan(), scan(spacing=(0.2, 0.1)), scan(lesion=False)])
 def test_documents_keep_the_published_schema(image: Image) -> None:
-    found = json.loads(json.dumps(described(image)))
+    found = json.loads(document.encoded(described(image)))
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(found, SCHEMA)
     for broken in ({**found, "extra": 1}, {**found, "unit": "cm"}, {**found, "frames": []}):
@@ -47,8 +47,15 @@ def test_documents_keep_the_published_schema(image: Image) -> None:
             jsonschema.validate(broken, SCHEMA)
 
 
+def test_every_key_has_a_line() -> None:
+    told = described(scan())
+    lines = document.encoded(told).decode().splitlines()
+    assert (lines[0], lines[-1]) == ("{", "}")
+    assert [line.partition('"')[2].partition('"')[0] for line in lines[1:-1]] == list(told)
+
+
 def test_clips_keep_the_published_schema() -> None:
-    jsonschema.validate(json.loads(json.dumps(clip())), SCHEMA)
+    jsonschema.validate(json.loads(document.encoded(clip())), SCHEMA)
 
 
 def test_version_model_and_notice_are_named() -> None:
@@ -87,7 +94,7 @@ def test_a_clip_has_a_row_for_each_frame() -> None:
 
 
 def test_finished_work_is_known_by_file_model_and_settings() -> None:
-    found = json.loads(json.dumps(described(scan())))
+    found = json.loads(document.encoded(described(scan())))
     assert document.is_from(found, PREDICTOR, SOURCE)
     others = [
         (Predictor(darkness, 64, model=PREDICTOR.model), SOURCE),

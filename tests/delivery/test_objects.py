@@ -112,7 +112,7 @@ def test_a_study_as_folder_directory_and_archive(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="its outputs need a folder"):
         batch.run([tmp_path / "study.zip"], PREDICTOR)
     (tmp_path / "study.zip").write_bytes((tmp_path / "study.zip").read_bytes()[:500])
-    with pytest.raises(UserError, match="cannot be unpacked"):
+    with pytest.raises(UserError, match="is no whole ZIP archive"):
         predict([tmp_path / "study.zip"], tmp_path / "d")
 
 

@@ -32,6 +32,7 @@ def test_two_outlines_that_could_be_compared_count_and_no_others() -> None:
     assert found is not None
     assert found["mean"] == pytest.approx(0.7)
     assert (found["n"], found["groups"]) == (2, 2)
+    assert found["quartiles"] == pytest.approx([0.6, 0.7, 0.8])
     assert sum_up(audit()).agreement is None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from rows import judged, row
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import COLUMNS, COUNTS, LATER, MEASURES, average_by_image, by_model, read_cases, table
+from sonoseg.evaluation.cases import COLUMNS, COUNTS, LATER, MEASURES, by_model, read_cases, table
 from sonoseg.evaluation.cases import write_cases as write
 from sonoseg.evaluation.metrics import measure
 from sonoseg.files import write_csv
@@ -72,8 +72,8 @@ def test_tables_of_earlier_versions_are_read(tmp_path: Path) -> None:
 
 def test_runs_are_averaged_for_each_image() -> None:
     rows = [row("x", dice=0.2), row("y", dice=0.9), row("x", dice=0.6, seed=1)]
-    assert [(case.image, case.dice) for case in average_by_image(rows)] == [("x", 0.4), ("y", 0.9)]
     found = table(rows)
+    assert [(case.image, case.dice) for case in found.rows] == [("x", 0.4), ("y", 0.9)]
     assert found.runs == ((0, 0), (0, 1))
     assert found.column("dice").values.tolist() == [0.4, 0.9]
     assert found.column("dice").recipes == (("a", 0), ("a", 0))
@@ -85,7 +85,7 @@ def test_runs_are_averaged_for_each_image() -> None:
 
 def test_an_undefined_measure_of_one_run_leaves_that_of_the_others() -> None:
     rows = [row("x", precision=math.nan), row("x", seed=1, precision=0.5)]
-    assert average_by_image(rows)[0].precision == 0.5
+    assert table(rows).rows[0].precision == 0.5
     assert table(rows).column("precision").values.tolist() == [0.5]
 
 
@@ -110,6 +110,10 @@ def test_a_silenced_case_is_what_the_predictor_would_have_drawn() -> None:
 def test_what_no_row_tells_has_no_column(tmp_path: Path) -> None:
     write(tmp_path / "cases.csv", [row("x")])
     assert "presence" not in (tmp_path / "cases.csv").read_text(encoding="utf-8")
+    write(tmp_path / "cases.csv", [row("x", true_diameter=20.0)])  # nothing was drawn
+    assert (
+        (tmp_path / "cases.csv").read_text(encoding="utf-8").splitlines()[0].endswith(",marks,diameter,true_diameter")
+    )
     write(tmp_path / "cases.csv", [row("x", presence=0.25), row("y")])
     assert [case.presence for case in read_cases(tmp_path / "cases.csv")] == pytest.approx(
         [0.25, math.nan], nan_ok=True

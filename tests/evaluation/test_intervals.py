@@ -12,9 +12,9 @@ from sonoseg.evaluation.intervals import (
     bootstrap_median,
     bootstrap_simultaneous,
     bootstrap_sums,
-    mean_of_runs,
     share,
 )
+from sonoseg.evaluation.resampling import mean_of_runs
 
 VALUES = np.random.default_rng(0).random(60)
 EACH = np.arange(60)

@@ -246,20 +246,22 @@ class TestDetection:
     def test_each_lesion_is_matched_once(self):
         truth = box(0, 0, 10, 10) | box(20, 20, 10, 10)
         drawn = box(0, 1, 10, 10) | box(20, 35, 10, 10)
-        assert metrics.match_lesions(drawn, truth, 0.1) == Detection(lesions=2, found=1, false=1)
+        assert metrics.match_lesions(metrics.lesion_overlaps(drawn, truth), 0.1) == Detection(
+            lesions=2, found=1, false=1
+        )
 
     def test_threshold_is_inclusive(self):
         truth, half = box(0, 0, 10, 10), box(0, 0, 10, 5)
-        assert metrics.match_lesions(half, truth, 0.5).found == 1
-        assert metrics.match_lesions(half, truth, 0.51) == Detection(1, 0, 1)
+        assert metrics.match_lesions(metrics.lesion_overlaps(half, truth), 0.5).found == 1
+        assert metrics.match_lesions(metrics.lesion_overlaps(half, truth), 0.51) == Detection(1, 0, 1)
 
     def test_one_drawing_over_two_lesions_finds_one(self):
         truth = box(0, 0, 10, 10) | box(0, 12, 10, 10)
-        assert metrics.match_lesions(box(0, 0, 10, 22), truth, 0.1) == Detection(2, 1, 0)
+        assert metrics.match_lesions(metrics.lesion_overlaps(box(0, 0, 10, 22), truth), 0.1) == Detection(2, 1, 0)
 
     def test_two_drawings_on_one_lesion_leave_one_false(self):
         drawn = box(0, 0, 10, 9) | box(0, 11, 10, 9)
-        assert metrics.match_lesions(drawn, box(0, 0, 10, 20), 0.1) == Detection(1, 1, 1)
+        assert metrics.match_lesions(metrics.lesion_overlaps(drawn, box(0, 0, 10, 20)), 0.1) == Detection(1, 1, 1)
 
     def test_as_many_pairs_as_can_be_made(self):
         # The first lesion overlaps both drawings, best the left one, which is the only one on the second lesion.
@@ -268,14 +270,16 @@ class TestDetection:
         overlaps = metrics.lesion_overlaps(drawn, truth)
         assert (overlaps > 0.1).tolist() == [[True, False], [True, True]]
         assert overlaps[1].argmax() == 0
-        assert metrics.match_lesions(drawn, truth, 0.1) == Detection(2, 2, 0)
+        assert metrics.match_lesions(metrics.lesion_overlaps(drawn, truth), 0.1) == Detection(2, 2, 0)
 
     def test_specks_are_neither_lesions_nor_false(self):
-        assert metrics.match_lesions(box(0, 0, 1, 5), box(9, 9, 2, 9), 0.1) == Detection(0, 0, 0)
+        assert metrics.match_lesions(metrics.lesion_overlaps(box(0, 0, 1, 5), box(9, 9, 2, 9)), 0.1) == Detection(
+            0, 0, 0
+        )
 
     def test_threshold_zero_is_refused(self):
         with pytest.raises(ValueError, match="over 0"):
-            metrics.match_lesions(EMPTY, EMPTY, 0.0)
+            metrics.match_lesions(metrics.lesion_overlaps(EMPTY, EMPTY), 0.0)
 
 
 class TestMeasure:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.draw import polygon2mask
 
-from sonoseg.images.masks import decode, dice, encode, extent, fill
+from sonoseg.images.masks import decode, dice, encode, extent, fill, segmentation
+from sonoseg.prediction.lesions import corners, trace
 
 MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda shape: arrays(bool, shape))
 
@@ -100,6 +101,18 @@ def test_a_polygon_holds_the_pixels_whose_centres_lie_in_it():
     expected[1:4, 2:7] = True
     assert np.array_equal(decode([[2, 1, 7, 1, 7, 4, 2, 4]], (6, 8)), expected)
     assert np.array_equal(decode([[2, 4, 7, 4, 7, 1, 2, 1]], (6, 8)), expected)  # the other way round
+
+
+def test_traced_outlines_come_back_from_what_is_written_of_them():
+    mask = np.zeros((20, 30), bool)
+    mask[3:15, 4:20] = mask[8:10, 20:25] = True
+    polygon = segmentation([corners(outline) for outline in trace(mask)], mask.shape)
+    assert len(polygon) == 1
+    assert np.array_equal(decode(polygon, mask.shape), mask)
+    mask[5:8, 6:9] = False
+    lengths = segmentation([corners(outline) for outline in trace(mask)], mask.shape)
+    assert isinstance(lengths, dict)
+    assert np.array_equal(decode(lengths, mask.shape), mask)
 
 
 def test_polygons_are_united_and_cut_at_the_border():

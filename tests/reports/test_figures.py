@@ -18,6 +18,8 @@ from sonoseg.reports.figures import figure
         (figures.number(-0.05, sign=True), "−0.050"),
         (figures.percent(0.923), "92.3\u00a0%"),
         (figures.percent(None), "–"),
+        (figures.counted(1, "lesion"), "1 lesion"),
+        (figures.counted(0, "lesion"), "0 lesions"),
         (figures.short(0.1), "0.1"),
         (figures.short(-20.0), "−20"),
         (figures.amount(34_512_345), "34.5 M"),

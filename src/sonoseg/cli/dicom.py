@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import FrameOfReference, is_synthetic, stoppable
+from sonoseg.cli.options import FrameOfReference, Model, is_synthetic, stoppable
 from sonoseg.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def push(files: Files, url: Url) -> None:
 def watch(
     url: Url,
     out: Annotated[Path, typer.Option(help="Folder for the record of what was done.")],
-    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    model: Model = "default",
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 10.0,
     looks: Annotated[int | None, typer.Option(min=1, help="Stop after so many looks; goes on if left out.")] = None,
     seg: Annotated[bool, typer.Option("--seg/--no-seg", help="Store a segmentation.")] = True,

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, command_line, need_data, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import (
+    Data,
+    HeldOut,
+    command_line,
+    held_out,
+    need_data,
+    need_training,
+    stoppable,
+    takes_recipe,
+)
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
 
@@ -19,11 +28,12 @@ Out = Annotated[Path, typer.Option(help="Folder for the tables and the page.")]
 def leakage(
     recipe: Config,
     arm: Annotated[str, typer.Option(help="grouped, random or both; two processes may train one each.")] = "both",
-    folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
+    folds: HeldOut = "all",
     out: Out = Path("runs/leakage"),
 ) -> None:
     """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
     need_training()
+    from sonoseg.cli.progress import bars
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import leakage as measurement
     from sonoseg.learning.run import resolve
@@ -31,20 +41,19 @@ def leakage(
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
     opened = open_set(recipe.data)
-    held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
-    plan = measurement.Trial(resolve(recipe, opened), held_out)
+    trial = measurement.Trial(resolve(recipe, opened), held_out(folds, opened.folds.count))
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
-            measurement.train_arm(each, plan, opened, out, progress())
-    if lacking := measurement.missing(plan, out):
+            measurement.train_arm(each, trial, opened, out, bars())
+    if lacking := measurement.missing(trial, out):
         typer.echo(f"finished: {arm}; the tables are written when the other arm stands: --arm {lacking[0]}")
         return
-    rows = measurement.compare(plan, opened, out)
-    summary = measurement.sum_up(rows, held_out)
+    rows = measurement.compare(trial, opened, out)
+    summary = measurement.sum_up(rows, trial.folds)
     about = {
         "data": opened.name,
-        "folds": list(held_out),
-        "settings": measurement.settings(plan),
+        "folds": list(trial.folds),
+        "settings": measurement.settings(trial),
         "command": command_line(),
     }
     measurement.write(out, rows, summary, about)
@@ -54,7 +63,7 @@ def leakage(
 
 @app.command("labels")
 def labels(data: Data, out: Out = Path("runs/labels")) -> None:
-    """Compare the masks of copies of one scan, one laid over the other: the ceiling that the data itself sets."""
+    """Compare the masks of copies of one scan, one laid over the other: how noisy the masks are."""
     need_data()
     from sonoseg.cli.progress import Bar
     from sonoseg.data.sets.sources import open_set

@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, Config, configure
 from sonoseg.learning.settings import Field
-
-if TYPE_CHECKING:
-    from sonoseg.experiments.benchmark import Progress
 
 Command = Callable[..., None]
 
@@ -31,6 +28,11 @@ Data = Annotated[str, typer.Option(help=_DATA.sentence, metavar=_DATA.form)]
 FrameOfReference = Annotated[
     str, typer.Option(help="none; or synthetic, which OHIF and 3D Slicer need to draw a DICOM segmentation.")
 ]
+MODEL = "default, the path of an .onnx file, or URL#sha256=CHECKSUM."
+Model = Annotated[str, typer.Option(help=MODEL)]
+
+HeldOut = Annotated[str, typer.Option("--folds", help="Folds to hold out in turn, such as 0,1, or all.")]
+"""See ``held_out``."""
 
 _RECIPE = Parameter(
     "recipe",
@@ -150,26 +152,11 @@ def numbers(name: str, text: str) -> tuple[int, ...]:
         raise UserError(f"--{name} is {text!r}; whole numbers with commas are allowed", hint=f"--{name} 0,1") from error
 
 
+def held_out(text: str, count: int) -> tuple[int, ...]:
+    """The folds that are named, of so many. Errors: as ``numbers``."""
+    return tuple(range(count)) if text == "all" else numbers("folds", text)
+
+
 def command_line() -> str:
     """What was typed, for the page that shows what came of it."""
     return shlex.join(["sonoseg", *sys.argv[1:]])
-
-
-def progress() -> "Progress":
-    """Bars for cells that are trained and judged."""
-    from sonoseg.cli.progress import Bar, TrainingBar
-    from sonoseg.experiments.benchmark import Progress
-    from sonoseg.learning.run import Watch
-
-    title = ["training"]
-
-    def cell(number: int, of: int, name: str, hours: float | None) -> None:
-        title[0] = f"{name} ({number} of {of})"
-        if hours is not None and not quiet():
-            typer.echo(f"{title[0]}; about {hours:.1f} hours of one process are left", err=True)
-
-    return Progress(
-        cell,
-        Watch(Bar("reading images").step, lambda epochs, images: TrainingBar(title[0], epochs, images)),
-        Bar("evaluating").step,
-    )

@@ -1,11 +1,11 @@
-"""Commands of the reader: predict."""
+"""Commands of the reader: predict, card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import FrameOfReference, is_synthetic, stoppable
+from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, stoppable
 from sonoseg.errors import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def predict(
         list[Path], typer.Argument(help="Pictures, clips, DICOM, folders and zips of them, or a DICOMDIR.")
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
-    model: Annotated[str, typer.Option(help="default, the path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    model: Model = "default",
     spacing: Annotated[str | None, typer.Option(help="mm per pixel: 0.07, or ROW,COLUMN.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for one image.")] = None,
@@ -109,7 +109,7 @@ def predict(
 
 
 def card(
-    model: Annotated[str, typer.Argument(help="default, a path of an .onnx file, or URL#sha256=CHECKSUM.")] = "default",
+    model: Annotated[str, typer.Argument(help=MODEL)] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="The record itself, for other programs.")] = False,
 ) -> None:
     """Show a model's card: what it is for, what it was trained on and how it scored."""
@@ -127,6 +127,7 @@ def card(
 def _told(summary: "Summary") -> None:
     """Say what became of a batch, and list what failed; all of it failing is a failure of the command."""
     from sonoseg.prediction.predictor import NOTICE
+    from sonoseg.reports.figures import counted
 
     for failure in summary.failures:
         page = f", page {failure.page}" if failure.page else ""
@@ -134,15 +135,11 @@ def _told(summary: "Summary") -> None:
         if failure.hint:
             typer.echo(f"hint: {failure.hint}", err=True)
 
-    found = f"{_count(summary.lesions, 'lesion')} in {_count(summary.images, 'image')}, {summary.empty} without"
-    failed = f"; {_count(len(summary.failures), 'failure')}" if summary.failures else ""
+    found = f"{counted(summary.lesions, 'lesion')} in {counted(summary.images, 'image')}, {summary.empty} without"
+    failed = f"; {counted(len(summary.failures), 'failure')}" if summary.failures else ""
     if summary.images:
         typer.echo(f"{found}{failed}. {NOTICE}")
     for table in summary.tables:
         typer.echo(f"table: {printable(str(table))}")
     if summary.failures:
         raise typer.Exit(1 if summary.images else 2)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

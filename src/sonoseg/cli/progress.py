@@ -1,11 +1,16 @@
 """Progress on the terminal, on stderr: what is done, how fast, and how long it will take."""
 
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typer import echo
 
 from sonoseg.cli.options import quiet
+
+if TYPE_CHECKING:
+    from sonoseg.experiments import benchmark
 
 
 class Bar:
@@ -76,3 +81,22 @@ class TrainingBar:
         seconds, epochs = now - self._began[0], done - self._began[1]
         speed = f", {epochs * self._images / seconds:.0f} images/s" if seconds > 0 else ""
         self._bar.step(done, self._epochs, f"epoch {epoch + 1} of {self._epochs}, loss {loss:.3f}{speed}")
+
+
+def bars() -> "benchmark.Progress":
+    """Bars for cells that are trained and judged."""
+    from sonoseg.experiments import benchmark
+    from sonoseg.learning.run import Watch
+
+    title = ["training"]
+
+    def cell(number: int, of: int, name: str, hours: float | None) -> None:
+        title[0] = f"{name} ({number} of {of})"
+        if hours is not None and not quiet():
+            echo(f"{title[0]}; about {hours:.1f} hours of one process are left", err=True)
+
+    return benchmark.Progress(
+        cell,
+        Watch(Bar("reading images").step, lambda epochs, images: TrainingBar(title[0], epochs, images)),
+        Bar("evaluating").step,
+    )

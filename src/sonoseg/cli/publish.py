@@ -5,8 +5,12 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, need_path, need_training, progress
+from sonoseg.cli.options import Data, need_path, need_training
 from sonoseg.errors import need
+
+Labels = Annotated[Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")]
+Card = Annotated[Path, typer.Option(help="The card to write.")]
+Results = Annotated[Path, typer.Option(help="Folder for the tables of the scores.")]
 
 
 def export(
@@ -43,24 +47,23 @@ def publish(
     cross_validation: Annotated[Path, typer.Option(help="What `sonoseg benchmark` left for the same recipe.")],
     data: Data,
     tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
-    labels: Annotated[
-        Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")
-    ] = None,
+    labels: Labels = None,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
         "src/sonoseg/prediction/weights/default.onnx"
     ),
-    card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
-    results: Annotated[Path, typer.Option(help="Folder for the tables of the scores.")] = Path("results/default"),
+    card: Card = Path("MODEL_CARD.md"),
+    results: Results = Path("results/default"),
 ) -> None:
     """Score a recipe on its held-out folds and write the network trained on all as a model file with its card."""
     need_path(run)
     need_path(cross_validation)
     need_training()
     need("export", "onnx", "onnxscript")
+    from sonoseg.cli.progress import bars
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.publish import publish as write
 
-    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, progress().evaluated)
+    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, bars().evaluated)
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     _write_card(out, card)
     typer.echo(f"card: {card}; tables: {results}")
@@ -69,11 +72,9 @@ def publish(
 def rescore(
     model: Annotated[Path, typer.Argument(help="A model file that `sonoseg publish` wrote.")],
     data: Data,
-    labels: Annotated[
-        Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")
-    ] = None,
-    card: Annotated[Path, typer.Option(help="The card to write.")] = Path("MODEL_CARD.md"),
-    results: Annotated[Path, typer.Option(help="The tables of its scores.")] = Path("results/default"),
+    labels: Labels = None,
+    card: Card = Path("MODEL_CARD.md"),
+    results: Results = Path("results/default"),
 ) -> None:
     """Tell the scores of a model file anew, from the tables that it was published with; the network stays."""
     need_training()

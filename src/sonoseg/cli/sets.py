@@ -1,21 +1,21 @@
 """Commands about sets of images: data audit, folds, list, get, convert, pack."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import need_data, stoppable
+from sonoseg.cli.options import command_line, need_data, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
 
+Source = Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")]
+
 
 @app.command("audit")
 def audit(
-    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    source: Source,
     out: Annotated[Path, typer.Option(help="Folder for the page and the table; an earlier audit is replaced.")] = Path(
         "audit"
     ),
@@ -38,7 +38,7 @@ def audit(
     with stoppable("start it again; nothing was written"):
         found = measure(open_set(source), page.thumbnail, progress)
         figures = sum_up(found)
-        written = page.write(out, found, figures, shlex.join(["sonoseg", *sys.argv[1:]]))
+        written = page.write(out, found, figures, command_line())
     for failure in found.failures:
         typer.echo(f"{failure.name}: {failure.message}", err=True)
     for sentence in page.sentences(found, figures):
@@ -49,7 +49,7 @@ def audit(
 
 @app.command("folds")
 def folds(
-    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    source: Source,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("folds.csv"),
     count: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
     seed: Annotated[int, typer.Option(help="Another seed gives other folds.")] = 0,
@@ -113,7 +113,7 @@ def get(
 
 @app.command("convert")
 def convert(
-    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    source: Source,
     to: Annotated[str, typer.Option(help="nnunet or coco.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
@@ -130,7 +130,7 @@ def convert(
 
 @app.command("pack")
 def pack(
-    source: Annotated[str, typer.Argument(metavar="NAME:WHERE", help="The set, such as busi:PATH.")],
+    source: Source,
     out: Annotated[Path, typer.Option(help="The file to write; it ends with .npz.")],
     size: Annotated[int, typer.Option(help="Side of the network's frame in pixels.")] = 128,
     crops: Annotated[int, typer.Option(min=0, help="Crops without a lesion to cut beside those of an image.")] = 0,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from sonoseg.cli.options import Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import HeldOut, Typed, command_line, held_out, need_training, numbers, stoppable, takes_recipe
 from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, MODELS, Config
 
@@ -24,7 +24,7 @@ def benchmark(
         ),
     ] = None,
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
-    folds: Annotated[str, typer.Option(help="Folds to hold out in turn, such as 0,1, or all.")] = "all",
+    folds: HeldOut = "all",
     seeds: Annotated[str, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.")] = "0",
     pictures: Annotated[bool, typer.Option(help="Show images of the data in the report.")] = True,
     out: Out = Path("runs/benchmark"),
@@ -32,6 +32,7 @@ def benchmark(
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     recipe = None if plan else typed.configure()
     need_training()
+    from sonoseg.cli.progress import bars
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.benchmark import REPORT
     from sonoseg.experiments.benchmark import benchmark as compare
@@ -46,11 +47,11 @@ def benchmark(
         planned = of_models(
             recipe,
             MODELS if models == "all" else models.split(","),
-            range(opened.folds.count) if folds == "all" else numbers("folds", folds),
+            held_out(folds, opened.folds.count),
             numbers("seeds", seeds),
         )
     with stoppable("the same command goes on from there"):
-        summary = compare(planned, opened, out, progress(), command_line(), pictures)
+        summary = compare(planned, opened, out, bars(), command_line(), pictures)
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
 
@@ -77,6 +78,7 @@ def train(
 ) -> None:
     """Train one network into a folder: settings, folds, history and model.safetensors."""
     need_training()
+    from sonoseg.cli.progress import bars
     from sonoseg.data.sets.sources import open_set
     from sonoseg.learning.run import MODEL, train_run
 
@@ -84,7 +86,7 @@ def train(
         need("tensorboard", "tensorboard")
     finished = (out / MODEL).exists()
     with stoppable("the same command with --resume goes on from there"):
-        written = train_run(recipe, open_set(recipe.data), out, resume, progress().watch, tensorboard)
+        written = train_run(recipe, open_set(recipe.data), out, resume, bars().watch, tensorboard)
     typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
     typer.echo(f"next: sonoseg evaluate {out}")
 
@@ -114,11 +116,12 @@ def evaluate(
     if run in shipped() or not Path(run).is_dir():
         resolve(run)  # a name that is nothing is told before the long imports
     need_training()
+    from sonoseg.cli.progress import bars
     from sonoseg.evaluation.summary import CASES, SUMMARY
     from sonoseg.experiments.evaluating import evaluate as judge
     from sonoseg.reports.benchmark.sentences import abroad
 
-    found = judge(run, data, home, out, progress().evaluated)
+    found = judge(run, data, home, out, bars().evaluated)
     if external := found.summary.get("external"):
         for sentence in abroad(external["models"], external["trained_on"], external["judged_on"]):
             typer.echo(sentence)

@@ -83,7 +83,8 @@ class Folds:
         known = sorted({row.fold for row in self.rows if row.fold is not None})
         if fold not in known:
             raise UserError(
-                f"fold {fold} does not exist; there are {', '.join(map(str, known)) or 'none'}", hint=_HOW_TO_MAKE
+                f"fold {fold} does not exist; there are {', '.join(map(str, known)) or 'none'}",
+                hint="hold out one that there is" if known else _HOW_TO_MAKE,
             )
 
 

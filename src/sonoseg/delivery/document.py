@@ -4,6 +4,7 @@ The form is ``schema/prediction-1.json``. Tables and COCO are made from it alone
 work writes the same tables.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -183,9 +184,11 @@ def coco(documents: Iterable[Document]) -> Document:
     for document in documents:
         maker = _made_by(document)
         key = len(images) + 1
-        size = {"height": document["height"], "width": document["width"]}
+        shape = document["height"], document["width"]
+        size = {"height": shape[0], "width": shape[1]}
         images.append({"id": key, "file_name": document["file"], "page": document["page"], **size})
         for lesion in document["lesions"]:
+            outlines = [np.asarray(outline, np.float64)[:, ::-1] for outline in lesion["outlines"]]
             annotations.append(
                 {
                     "id": len(annotations) + 1,
@@ -195,7 +198,7 @@ def coco(documents: Iterable[Document]) -> Document:
                     "area": lesion["pixels"],
                     "bbox": lesion["box"],
                     "score": lesion["confidence"],
-                    "segmentation": _segmentation(lesion["outlines"], document["height"], document["width"]),
+                    "segmentation": masks.segmentation(outlines, shape),
                 }
             )
     return {
@@ -204,6 +207,15 @@ def coco(documents: Iterable[Document]) -> Document:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "lesion"}],
     }
+
+
+def encoded(described: Document) -> bytes:
+    """The JSON's bytes, a line for each key: short enough to read, and not a line for each number."""
+    lines = (
+        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+        for key, value in described.items()
+    )
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def made_by(predictor: Predictor) -> dict[str, str]:
@@ -275,11 +287,3 @@ def _lesion(lesion: Lesion) -> Document:
 def _places(points: NDArray[np.float64]) -> list[list[float]]:
     """(row, column) -> [x, y]."""
     return [[x, y] for y, x in points.tolist()]
-
-
-def _segmentation(outlines: list[list[list[float]]], height: int, width: int) -> Any:
-    if len(outlines) == 1:
-        # COCO counts from the corner of the first pixel, not from its centre.
-        return [[value + 0.5 for place in outlines[0] for value in place]]
-    places = [np.asarray(outline)[:, ::-1] for outline in outlines]
-    return masks.encode(masks.fill(places, (height, width)))

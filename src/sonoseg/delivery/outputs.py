@@ -117,7 +117,7 @@ class Job:
             )
             pictures = {path: self._picture(kind, prediction) for kind, path in self._pictures(base).items()}
             earlier = self._earlier(base)
-            write_all({**pictures, **objects.writers(base), _json(base): encoded(described)})
+            write_all({**pictures, **objects.writers(base), _json(base): document.encoded(described)})
         _remove(earlier - set(outputs.values()))
         return described
 
@@ -150,7 +150,7 @@ class Job:
             writers: dict[str, Write] = {"overlay": video.replace, "sizes": sizes}
             written = {path: writers[kind] for kind, path in pictures.items()}
             earlier = self._earlier(base)
-            write_all({**written, **objects.writers(base), _json(base): encoded(described)})
+            write_all({**written, **objects.writers(base), _json(base): document.encoded(described)})
         _remove(earlier - set(outputs.values()))
         return described
 
@@ -250,15 +250,6 @@ def _failure(found: Found, page: int | None, error: Exception) -> Failure:
 
 def _json(base: Path) -> Path:
     return base.with_name(base.name + ".json")
-
-
-def encoded(described: Document) -> bytes:
-    """A line for each key: short enough to read, and not a line for each number."""
-    lines = (
-        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
-        for key, value in described.items()
-    )
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def _decoded(path: Path) -> Document:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from sonoseg.delivery import document, overlay
 from sonoseg.delivery.document import Source
-from sonoseg.delivery.outputs import encoded
 from sonoseg.errors import UserError
 from sonoseg.files import checksum, write_all
 from sonoseg.images.pictures import encode_mask, encode_png
@@ -37,5 +36,5 @@ def save(prediction: Prediction, folder: Path, name: str = "") -> list[Path]:
     outputs = {"mask": mask.name, "overlay": drawn.name}
     described = document.describe(image, prediction.predictor, source, outputs, document.findings(prediction))
     sentences = encode_png(overlay.draw(prediction, document.sentences(described)))
-    write_all({mask: encode_mask(prediction.mask), drawn: sentences, told: encoded(described)})
+    write_all({mask: encode_mask(prediction.mask), drawn: sentences, told: document.encoded(described)})
     return [mask, drawn, told]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sonoseg.evaluation.cases import Case, Table, by_model, table
 from sonoseg.evaluation.intervals import (
     Interval,
-    Runs,
     bootstrap_difference,
     bootstrap_mean,
     bootstrap_simultaneous,
 )
+from sonoseg.evaluation.resampling import Runs
 
 BANDS = ("best", "middle", "worst", "false alarms")
 

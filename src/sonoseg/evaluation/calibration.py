@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.intervals import Interval, bootstrap_mean, bootstrap_sums, mean_of_runs, plain, plain_number
+from sonoseg.evaluation.intervals import Interval, bootstrap_mean, bootstrap_sums, plain, plain_number
 from sonoseg.evaluation.metrics import boundary
+from sonoseg.evaluation.resampling import mean_of_runs
 from sonoseg.files import write_csv
 from sonoseg.images.masks import extent
 

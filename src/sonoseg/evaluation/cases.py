@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.intervals import Runs, mean_of_runs
+from sonoseg.evaluation.resampling import Runs, mean_of_runs
 from sonoseg.files import write_csv
 
 NOTHING = "nothing drawn"
@@ -121,8 +121,10 @@ COLUMNS = tuple(field.name for field in fields(Case))
 TEXTS = ("image", "label", "group", "model")
 KEYS = (*TEXTS, "fold", "seed")
 MEASURES = COLUMNS[COLUMNS.index("tp") : COLUMNS.index("drawn_pixels") + 1]
-TOLD = COLUMNS[COLUMNS.index("presence") :]
-"""Columns that are written only where a row tells them: not every network has a head for presence."""
+TOGETHER = (("presence",), ("diameter", "true_diameter"))
+"""Columns that are written only where a row tells one of them: not every network has a head for presence, and earlier
+tables told no diameters."""
+TOLD = tuple(name for part in TOGETHER for name in part)
 LATER = ("height", "width", "confidence", "marks", *TOLD)
 """Columns that tables may lack."""
 
@@ -133,8 +135,9 @@ COUNTS = ("tp", "fp", "fn", "tn", *MEASURES[MEASURES.index("lesions") :])
 def write_cases(path: Path, cases: Iterable[Case]) -> None:
     """Write ``cases.csv``, whole or not at all; undefined measures are empty."""
     rows = list(cases)
-    unknown = {name for name in TOLD if all(math.isnan(getattr(row, name)) for row in rows)}
-    columns = [name for name in COLUMNS if name not in unknown]
+    untold = (part for part in TOGETHER if all(math.isnan(getattr(row, name)) for row in rows for name in part))
+    left_out = {name for part in untold for name in part}
+    columns = [name for name in COLUMNS if name not in left_out]
     write_csv(path, columns, ({name: _text(getattr(row, name)) for name in columns} for row in rows))
 
 
@@ -199,11 +202,6 @@ def table(cases: Sequence[Case]) -> Table:
         by_image.setdefault(case.image, [None] * len(runs))[places[case.fold, case.seed]] = case
     judged = tuple(tuple(row) for row in by_image.values())
     return Table(tuple(_averaged([case for case in row if case is not None]) for row in judged), runs, judged)
-
-
-def average_by_image(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """One row for each image of one model: the mean over its seeds (and folds, where several judged it)."""
-    return table(cases).rows
 
 
 def _averaged(rows: Sequence[Case]) -> Case:

@@ -196,12 +196,17 @@ def lesion_overlaps(prediction: Mask, truth: Mask) -> NDArray[np.float64]:
     return np.asarray(both / either)
 
 
-def match_lesions(prediction: Mask, truth: Mask, threshold: float) -> Detection:
+def match_lesions(overlaps: NDArray[np.float64], threshold: float) -> Detection:
     """Pair lesions with drawn ones, one to one, at an IoU of at least ``threshold`` (in (0, 1]).
 
-    As many pairs as can be made are made (optimal assignment), so no order and no tie decides the numbers.
+    overlaps: as ``lesion_overlaps`` gives them. As many pairs as can be made are made (optimal assignment), so no order
+    and no tie decides the numbers.
     """
-    return _detect(lesion_overlaps(prediction, truth), threshold)
+    if not 0 < threshold <= 1:
+        raise ValueError(f"the IoU at which lesions match must be over 0 and at most 1, not {threshold}")
+    matches = overlaps >= threshold
+    found = int(matches[linear_sum_assignment(matches, maximize=True)].sum())
+    return Detection(len(overlaps), found, overlaps.shape[1] - found)
 
 
 def measure(
@@ -220,7 +225,7 @@ def measure(
     lesion = counts.lesion > 0
     distances = surface_distances(prediction, truth) if lesion else None
     overlaps = lesion_overlaps(prediction, truth)
-    loose, strict = _detect(overlaps, 0.1), _detect(overlaps, 0.5)
+    loose, strict = match_lesions(overlaps, 0.1), match_lesions(overlaps, 0.5)
     return {
         "tp": counts.tp,
         "fp": counts.fp,
@@ -250,14 +255,6 @@ def _lesions(mask: Mask) -> tuple[NDArray[np.intp], int]:
     found = components(mask)
     kept = np.concatenate(([False], found.sizes >= LESION_PIXELS))
     return np.asarray((kept * np.cumsum(kept))[found.labels]), int(kept.sum())
-
-
-def _detect(overlaps: NDArray[np.float64], threshold: float) -> Detection:
-    if not 0 < threshold <= 1:
-        raise ValueError(f"the IoU at which lesions match must be over 0 and at most 1, not {threshold}")
-    matches = overlaps >= threshold
-    found = int(matches[linear_sum_assignment(matches, maximize=True)].sum())
-    return Detection(len(overlaps), found, overlaps.shape[1] - found)
 
 
 def _nearest(points: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from sonoseg.experiments.plan import Cell
 from sonoseg.files import write_csv, write_json, write_text
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import told_settings
-from sonoseg.reports.figures import figure, number
+from sonoseg.reports.figures import counted, figure, number
 from sonoseg.reports.table import markdown
 
 GROUPED, RANDOM = ARMS = ("grouped", "random")
@@ -152,8 +152,9 @@ def page(summary: dict[str, Any], about: dict[str, Any]) -> str:
     many, few = _percent(share["all"]), _percent(share["lesion"])
     return (
         f"# What leakage does: {about['data']}\n\n"
-        f"One recipe on folds that keep groups together and on random ones, {len(about['folds'])} folds of each. On "
-        f"random folds {many} of the test images have a copy (another image of their group) in training, {few} of "
+        "One recipe on folds that keep groups together and on random ones, "
+        f"{counted(len(about['folds']), 'fold')} of each. On random folds {many} of the test images have a copy "
+        f"(another image of their group) in training, {few} of "
         "those with a lesion. Each image is paired with itself. The last line is the difference of the two before it: "
         "the luck of the split is in both. Intervals are 95 %, by resampling groups.\n\n"
         f"{markdown(('', 'images', '[95 %]'), lines)}\nSettings: {settings}.\n\n    {about['command']}\n"

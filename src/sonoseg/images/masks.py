@@ -63,6 +63,16 @@ def encode(mask: Mask) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
 
 
+def segmentation(outlines: Sequence[Outline], shape: tuple[int, int]) -> Any:
+    """Write an outer outline and its holes as COCO has a segmentation: a polygon, or run lengths where there are holes.
+
+    A polygon is x and y in turn, counted from the corner of the first pixel.
+    """
+    if len(outlines) == 1:
+        return [(outlines[0][:, ::-1] + 0.5).ravel().tolist()]
+    return encode(fill(outlines, shape))
+
+
 def decode(segmentation: Any, shape: tuple[int, int]) -> Mask:
     """Read what COCO calls a segmentation, for an image of ``shape``; ``bool (H, W)``.
 

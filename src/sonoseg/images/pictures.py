@@ -17,7 +17,6 @@ import PIL.PngImagePlugin
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.files import write_bytes
 from sonoseg.images.limits import check_cost, check_size, check_whole, too_large
 
 MAX_PIXELS = 25_000_000
@@ -221,11 +220,6 @@ def from_array(values: NDArray[np.generic]) -> Image:
             hint="give the scan as uint8, before it was normalised",
         )
     return Image(_to_8_bit(values))
-
-
-def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
-    """Write ``bool (H, W)`` as a grey PNG with values 0 and 255."""
-    write_bytes(path, encode_mask(mask))
 
 
 def encode_mask(mask: NDArray[np.bool_], text: Mapping[str, str] | None = None) -> bytes:

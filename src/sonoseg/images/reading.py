@@ -57,6 +57,9 @@ PLAUSIBLE = (2, 300)
 _OUTPUT = re.compile(r"(?P<stem>.+)_(mask(_\d+)?|overlay|explain|seg|sr|sc)")
 """Names of masks and of what is written here; they are no scans where the scan or its JSON lies beside them."""
 
+_PAGE = re.compile(r"(?P<stem>.+)_page\d{3,}")
+"""Names of the outputs of a page."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -68,10 +71,6 @@ class Found:
     path: Path
     name: str
     stem: str
-
-
-_PAGE = re.compile(r"(?P<stem>.+)_page\d{3,}")
-"""Names of the outputs of a page."""
 
 
 def find(inputs: Sequence[Path], reserved: Sequence[str] = ()) -> list[Found]:

@@ -1,8 +1,10 @@
-"""Zip archives, unpacked for as long as their files are read."""
+"""Zip archives: checked before anything of them is written; unpacked for good, or while their files are read."""
 
+import re
+import shutil
+import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +18,15 @@ MOST_TIMES = 200
 """That an archive may be larger unpacked, where it unpacks to more than ``_HARMLESS``."""
 
 _HARMLESS = 2**30
+_PIECE = 1 << 18
 
 
 @contextmanager
 def unpacked(inputs: Sequence[Path], beside: bool) -> Iterator[list[Path]]:
     """Give the same paths, with folders of their files in place of zip archives, which go away when the block ends.
 
-    beside: whether outputs are to stand beside the files. Errors: ``UserError`` for an archive that is damaged, locked
-    or unpacks to too much, and for one where outputs are to stand beside its files.
+    beside: whether outputs are to stand beside the files. Errors: ``UserError`` as ``unpack``, and for an archive where
+    outputs are to stand beside its files.
     """
     with tempfile.TemporaryDirectory(prefix="sonoseg-") as folder:
         found = []
@@ -33,10 +36,33 @@ def unpacked(inputs: Sequence[Path], beside: bool) -> Iterator[list[Path]]:
                 continue
             if beside:
                 raise UserError(f"{path} is an archive; its outputs need a folder", hint="give --out FOLDER")
-            place = Path(folder) / str(number) / path.stem
-            _unpack(path, place)
-            found.append(place)
+            found.append(Path(folder) / str(number) / path.stem)
+            unpack(path, found[-1])
         yield found
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip archive into a folder; everything is checked before anything is written.
+
+    Errors: ``UserError`` for what is no whole archive, unpacks to too much, or holds a place outside the folder, a
+    link, a locked or doubled file; ``OSError``.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            files = _checked(archive, opened.infolist())
+            folder.mkdir(parents=True, exist_ok=True)
+            for parts, info in files.items():
+                target = folder.joinpath(*parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(info) as packed, target.open("wb") as file:
+                    shutil.copyfileobj(packed, file, _PIECE)
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # each form of compression has errors of its own
+        raise UserError(f"{archive} is no whole ZIP archive ({error}); it is not used", hint=_HINT) from error
+
+
+_HINT = "unpack it yourself and give the folder"
 
 
 def _is_zip(path: Path) -> bool:
@@ -44,18 +70,31 @@ def _is_zip(path: Path) -> bool:
         return file.read(4) in {b"PK\3\4", b"PK\5\6"}
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            size = sum(member.file_size for member in members)
-            if size > LARGEST or (size > _HARMLESS and size > MOST_TIMES * path.stat().st_size):
-                raise UserError(f"{path} unpacks to {size:,} bytes; that is too much", hint="unpack it yourself")
-            for member in members:
-                archive.extract(member, folder)  # which cannot leave the folder
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
-        raise UserError(
-            f"{path} cannot be unpacked ({type(error).__name__}); it may be damaged or locked with a password",
-            hint="unpack it yourself and give the folder",
-        ) from error
+def _checked(archive: Path, members: Sequence[zipfile.ZipInfo]) -> dict[tuple[str, ...], zipfile.ZipInfo]:
+    """The files of an archive by the parts of their places."""
+    places = [(_place(archive, member), member) for member in members]
+    plain = [(parts, member) for parts, member in places if not member.is_dir()]
+    files = dict(plain)
+    if len(files) < len(plain):
+        raise _unsafe(archive, "a file twice")
+    size = sum(member.file_size for member in files.values())
+    if size > LARGEST or (size > _HARMLESS and size > MOST_TIMES * archive.stat().st_size):
+        raise _unsafe(archive, f"{size:,} bytes, which is too much")
+    return files
+
+
+def _place(archive: Path, member: zipfile.ZipInfo) -> tuple[str, ...]:
+    """Parts of the place of a member. Errors: ``UserError`` where it is no plain file or folder inside the archive."""
+    place = member.filename
+    parts = tuple(part for part in re.split(r"[/\\]", place) if part not in ("", "."))
+    if place.startswith(("/", "\\")) or ".." in parts or not parts or re.match("[A-Za-z]:", parts[0]):
+        raise _unsafe(archive, f"the place {place!r} outside it")
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _unsafe(archive, f"{place!r}, which is a link or a device")
+    if member.flag_bits & 1:
+        raise _unsafe(archive, f"{place!r}, which is locked by a password")
+    return parts
+
+
+def _unsafe(archive: Path, what: str) -> UserError:
+    return UserError(f"{archive} holds {what}; it is not unpacked", hint=_HINT)

@@ -22,6 +22,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return MISSING if value is None or math.isnan(value) else f"{number(100 * value, digits)}\u00a0%"
 
 
+def counted(number: int, what: str) -> str:
+    """Write how many there are of what has an s where it is not one: 1 lesion, 2 lesions."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def short(value: float) -> str:
     """Write a round figure, such as a tick or a threshold, without decimals that say nothing."""
     return f"{value:g}".replace("-", "−")

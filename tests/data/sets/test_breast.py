@@ -106,7 +106,7 @@ def test_a_lesion_needs_a_mask_and_a_class_must_be_known(release):
     with pytest.raises(UserError, match=r"names no mask of case003\.png, which is benign"):
         open_breast(str(release))
     spreadsheet(table, [HEADER, ["3", "case003.png", "", "", "", "lump"]])
-    with pytest.raises(UserError, match=r"calls case003\.png 'lump'"):
+    with pytest.raises(UserError, match=r"case003\.png has the label 'lump'; benign"):
         open_breast(str(release))
 
 

@@ -73,7 +73,7 @@ def test_files_and_tables_must_fit(tmp_path):
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        (("bus_0006-l", 6, "lump", 1), "calls bus_0006-l 'lump'"),
+        (("bus_0006-l", 6, "lump", 1), "bus_0006-l has the label 'lump'"),
         (("bus_0006-l", 6, "benign", 6), "puts bus_0006-l into kFold '6'"),
         (("bus_0006-l", 1, "benign", 1), "group 'case 1' is in"),
         (("nus_0006-l", 6, "benign", 1), "has the ID 'nus_0006-l'"),

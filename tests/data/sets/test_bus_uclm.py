@@ -57,7 +57,7 @@ def test_files_must_fit_the_table(release):
         open_bus_uclm(str(release))
     table = (release / "INFO.csv").read_text(encoding="utf-8")
     (release / "INFO.csv").write_text(table.replace("Malignant", "Bad"), encoding="utf-8")
-    with pytest.raises(UserError, match=r"INFO\.csv, line 4: label 'Bad'"):
+    with pytest.raises(UserError, match=r"INFO\.csv, line 4, has the label 'Bad'"):
         open_bus_uclm(str(release))
     (release / "INFO.csv").write_text("Image,Label\n")
     with pytest.raises(UserError, match="has no column Image, Label"):

@@ -1,6 +1,6 @@
 import pytest
 
-from sonoseg.data.sets.released import compare_names, find_release, read_rows
+from sonoseg.data.sets.released import compare_names, find_release, label_of, read_rows
 from sonoseg.errors import UserError
 
 
@@ -28,3 +28,9 @@ def test_names_are_compared_both_ways(tmp_path):
         compare_names("a", "abc", tmp_path, "t.csv")
     with pytest.raises(UserError, match=r"holds 1 files that t\.csv does not list, the first is c"):
         compare_names("abc", "ab", tmp_path, "t.csv")
+
+
+def test_a_label_is_read_in_letters_of_any_size():
+    assert label_of("Benign", ("benign", "malignant"), "t.csv") == "benign"
+    with pytest.raises(UserError, match=r"t\.csv: x has the label 'lump'; benign, malignant are known"):
+        label_of("lump", ("benign", "malignant"), "t.csv: x")

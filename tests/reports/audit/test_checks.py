@@ -1,5 +1,5 @@
-from sonoseg.reports.audit.checks import CHECKS
 from sonoseg.data.audit import Look
+from sonoseg.reports.audit.checks import CHECKS
 
 PLAIN = {
     "name": "a",

@@ -3,12 +3,12 @@ import re
 
 import pytest
 
+from markup import Checker
 from odd_set import odd_set
-from sonoseg.reports.audit import page
 from sonoseg.data.audit import COLUMNS, measure
 from sonoseg.data.samples import ALONE
 from sonoseg.evaluation.audited import sum_up
-from markup import Checker
+from sonoseg.reports.audit import page
 
 COMMAND = "sonoseg data audit 'odd:<here>'"
 

@@ -1,12 +1,10 @@
 """nnU-Net's raw 2D layout, in and out (MIC-DKFZ/nnUNet, documentation/dataset_format.md)."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from sonoseg.data.formats import exchange
 from sonoseg.data.formats.exchange import Json, Listed
 from sonoseg.data.samples import DataSet, Pair, check_same_size
 from sonoseg.errors import UserError
-from sonoseg.files import write_text
+from sonoseg.files import write_json
 from sonoseg.images.pictures import read_image
 
 DESCRIPTION, SPLITS = "dataset.json", "splits_final.json"
@@ -47,8 +45,8 @@ def to_nnunet(data: DataSet, out: Path, progress: Steps | None = None) -> None:
             fields[case] = exchange.about(sample, rows[sample.name], image.spacing)
             if progress:
                 progress(number, len(data.samples))
-        _write_json(folder / DESCRIPTION, _description(data, fields))
-        _write_json(folder / SPLITS, _splits(data.folds, cases))
+        write_json(folder / DESCRIPTION, _description(data, fields))
+        write_json(folder / SPLITS, _splits(data.folds, cases))
 
 
 def open_nnunet(where: str) -> DataSet:
@@ -108,10 +106,6 @@ def _splits(folds: Folds, cases: Mapping[str, str]) -> list[Json]:
         }
         for both in sides
     ]
-
-
-def _write_json(path: Path, content: Any) -> None:
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _cases(folder: Path, suffix: str) -> dict[str, Path]:

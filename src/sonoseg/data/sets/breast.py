@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from sonoseg.data.copies import natural_key
 from sonoseg.data.samples import DataSet, Sample, read_pair, whole_groups
 from sonoseg.data.sets.catalogue import KNOWN
-from sonoseg.data.sets.released import compare_names
+from sonoseg.data.sets.released import compare_names, label_of
 from sonoseg.errors import UserError
 
 PICTURES = "BrEaST-Lesions_USG-images_and_masks"
@@ -62,13 +62,8 @@ def open_breast(root: str) -> DataSet:
 
 
 def _label(row: dict[str, str]) -> str:
-    label = row["Classification"].lower()
-    if label not in ("benign", "malignant", "normal"):
-        raise UserError(
-            f"the clinical table calls {row['Image_filename']} {row['Classification']!r}; "
-            "benign, malignant and normal are known",
-            hint="restore it from the release",
-        )
+    place = f"the clinical table: {row['Image_filename']}"
+    label = label_of(row["Classification"], ("benign", "malignant", "normal"), place)
     if label != "normal" and not _masks(row):
         raise UserError(
             f"the clinical table names no mask of {row['Image_filename']}, which is {label}",

@@ -8,7 +8,7 @@ from sonoseg.data.copies import natural_key
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet, Sample, read_pair
 from sonoseg.data.sets.catalogue import KNOWN
-from sonoseg.data.sets.released import compare_names, find_release, read_rows
+from sonoseg.data.sets.released import compare_names, find_release, label_of, read_rows
 from sonoseg.errors import UserError
 
 TABLE, FOLD_TABLE = "bus_data.csv", "5-fold-cv.csv"
@@ -28,6 +28,9 @@ def open_bus_bra(root: str) -> DataSet:
     fold_of = {row["ID"]: row["kFold"] for _, row in read_rows(folder / FOLD_TABLE, ("ID", "kFold"))}
     compare_names(fold_of, rows, folder / FOLD_TABLE, TABLE)
     numbers = {name: _number(name) for name in sorted(rows, key=natural_key)}
+    labels = {
+        name: label_of(row["Pathology"], ("benign", "malignant"), f"{TABLE}: {name}") for name, row in rows.items()
+    }
     compare_names(_stems(folder / "Images"), numbers, folder / "Images", TABLE)
     compare_names(_stems(folder / "Masks"), (f"mask_{n}" for n in numbers.values()), folder / "Masks", TABLE)
     known = KNOWN["bus-bra"]
@@ -35,14 +38,11 @@ def open_bus_bra(root: str) -> DataSet:
         name="bus-bra",
         spec=f"bus-bra:{root}",
         samples=tuple(
-            Sample(name, _label(rows[name]), partial(read_pair, *_paths(folder, name, number)))
+            Sample(name, labels[name], partial(read_pair, *_paths(folder, name, number)))
             for name, number in numbers.items()
         ),
         folds=Folds(
-            tuple(
-                Row(name, _label(rows[name]), f"case {rows[name]['Case']}", _fold(name, fold_of[name]))
-                for name in numbers
-            )
+            tuple(Row(name, labels[name], f"case {rows[name]['Case']}", _fold(name, fold_of[name])) for name in numbers)
         ),
         grouping="patient (Case of bus_data.csv; copies were not looked for)",
         citation=known.citation,
@@ -63,15 +63,6 @@ def _stems(folder: Path) -> list[str]:
 
 def _paths(folder: Path, name: str, number: str) -> tuple[Path, tuple[Path]]:
     return folder / "Images" / f"{name}.png", (folder / "Masks" / f"mask_{number}.png",)
-
-
-def _label(row: dict[str, str]) -> str:
-    if row["Pathology"] not in ("benign", "malignant"):
-        raise UserError(
-            f"{TABLE} calls {row['ID']} {row['Pathology']!r}; benign and malignant are known",
-            hint="restore it from the release",
-        )
-    return row["Pathology"]
 
 
 def _fold(name: str, text: str) -> int:

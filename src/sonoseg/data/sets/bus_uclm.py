@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 
 from sonoseg.data.samples import DataSet, Sample, picture_shape, read_pair, whole_groups
 from sonoseg.data.sets.catalogue import KNOWN
-from sonoseg.data.sets.released import compare_names, find_release, read_rows
-from sonoseg.errors import UserError
+from sonoseg.data.sets.released import compare_names, find_release, label_of, read_rows
 
 TABLE = "INFO.csv"
+LABELS = ("benign", "malignant", "normal")
 INNER = ("BUS-UCLM", "BUS-UCLM Breast ultrasound lesion segmentation dataset/BUS-UCLM")
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,9 @@ def open_bus_uclm(root: str) -> DataSet:
     """
     folder = find_release(Path(root), INNER, ("images", "masks", TABLE), "bus-uclm")
     rows = read_rows(folder / TABLE, ("Image", "Label"), delimiter=";")
-    labels = {PurePosixPath(row["Image"]).stem: _label(row, line) for line, row in rows}
+    labels = {
+        PurePosixPath(row["Image"]).stem: label_of(row["Label"], LABELS, f"{TABLE}, line {line},") for line, row in rows
+    }
     for part in ("images", "masks"):
         compare_names((path.stem for path in (folder / part).glob("*.png")), labels, folder / part, TABLE)
     fitting = [name for name in sorted(labels) if _fits(folder, name)]
@@ -44,16 +46,6 @@ def open_bus_uclm(root: str) -> DataSet:
         citation=known.citation,
         licence=known.licence,
     )
-
-
-def _label(row: dict[str, str], line: int) -> str:
-    label = row["Label"].lower()
-    if label not in ("benign", "malignant", "normal"):
-        raise UserError(
-            f"{TABLE}, line {line}: label {row['Label']!r}; Benign, Malignant and Normal are known",
-            hint="restore it from the release",
-        )
-    return label
 
 
 def _paths(folder: Path, name: str) -> tuple[Path, tuple[Path]]:

@@ -6,11 +6,7 @@ Proxies are those that urllib knows: the system's, or ``https_proxy`` and its ki
 import difflib
 import hashlib
 import json
-import re
 import shutil
-import stat
-import zipfile
-import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,15 +15,12 @@ from sonoseg.data.sets.catalogue import KNOWN, Download, KnownSet
 from sonoseg.downloads import receive
 from sonoseg.errors import UserError
 from sonoseg.files import Received, write_json
+from sonoseg.images.unpacking import unpack
 
 RECORD = "SOURCE.json"
 """Written beside the files: where they came from, when, and their checksums."""
 
-MAX_UNPACKED = 10_000_000_000
-"""Bytes that an archive may hold."""
-
 _STAGING = ".unpacking"
-_PIECE = 1 << 18
 
 
 def get(name: str, to: Path, progress: Received | None = None) -> Path:
@@ -80,33 +73,6 @@ def record(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a ZIP archive into ``folder``; everything is checked before anything is written.
-
-    Errors: ``UserError`` for what is no whole archive, and for one with a place outside it, a link, a locked or
-    doubled file, or more than ``MAX_UNPACKED`` bytes.
-    """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [(_member(archive, info), info) for info in opened.infolist()]
-            files = {parts: info for parts, info in members if not info.is_dir()}
-            if len(files) < sum(not info.is_dir() for _, info in members):
-                raise _unsafe(archive, "a file twice")
-            if sum(info.file_size for info in files.values()) > MAX_UNPACKED:
-                raise _unsafe(archive, f"more than {MAX_UNPACKED:,} bytes")
-            for parts, info in files.items():
-                target = folder.joinpath(*parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(info) as packed, target.open("wb") as file:
-                    shutil.copyfileobj(packed, file, _PIECE)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise UserError(
-            f"{_shown(archive)} is no whole ZIP archive ({error}); it is not used",
-            hint="download it again",
-            exit_code=1,
-        ) from error
-
-
 def _check_empty(to: Path, known: KnownSet) -> None:
     if to.exists() and not to.is_dir():
         raise UserError(f"{to} is a file; a new or empty folder is needed", hint="choose another place with --to")
@@ -150,7 +116,7 @@ def _place(downloads: tuple[Download, ...], parts: list[Path], to: Path) -> None
         staging.mkdir()
         for download, part in zip(downloads, parts, strict=True):
             if download.name.endswith(".zip"):
-                unpack(part, staging)
+                _unpack(part, staging)
             else:
                 part.rename(staging / download.name)
         for path in sorted(staging.iterdir()):
@@ -161,27 +127,11 @@ def _place(downloads: tuple[Download, ...], parts: list[Path], to: Path) -> None
             part.unlink(missing_ok=True)
 
 
-def _member(archive: Path, info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """Parts of the place of a member. Errors: ``UserError`` where it is no plain file or folder inside the archive."""
-    place = info.filename
-    parts = tuple(part for part in re.split(r"[/\\]", place) if part not in ("", "."))
-    if place.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts) or not parts:
-        raise _unsafe(archive, f"the place {place!r} outside it")
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise _unsafe(archive, f"{place!r}, which is a link or a device")
-    if info.flag_bits & 1:
-        raise _unsafe(archive, f"{place!r}, which is locked by a password")
-    return parts
-
-
-def _unsafe(archive: Path, what: str) -> UserError:
-    return UserError(
-        f"{_shown(archive)} holds {what}; it is not unpacked", hint="tell the publisher of the archive", exit_code=1
-    )
-
-
-def _shown(archive: Path) -> str:
-    return archive.name.removesuffix(".part")
+def _unpack(part: Path, folder: Path) -> None:
+    try:
+        unpack(part, folder)
+    except UserError as error:
+        raise UserError(str(error), "download it again; if it stays so, tell its publisher", exit_code=1) from error
 
 
 def _record(name: str, known: KnownSet, files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
+from sonoseg.data.sets import inked
 from sonoseg.data.sets.masses import FAT, Floats, Mass, Place, distractors, lesions
 
 GRID = (288, 360)
 """Rows and columns of a scan before it is cropped and resized."""
 
-HEIGHTS, WIDTHS, SPACINGS = (200, 320), (240, 400), (0.11, 0.22)
-"""Smallest and largest height and width in pixels and pixel size in mm of a drawing."""
+HEIGHTS, WIDTHS = (200, 320), (240, 400)
+"""Smallest and largest height and width of a drawing, in pixels."""
 
 SHARES = {"benign": 437, "malignant": 210, "normal": 133}
 """Images per label in BUSI; a plan keeps their proportions."""
@@ -30,30 +31,6 @@ COPIES = (0.78, 0.15, 0.07)
 
 MUSCLE, DEEP = -9.0, -17.0
 """Echo levels in dB beside gland."""
-
-GLYPHS = {
-    " ": "0000000",
-    "A": "EHHVHHH",
-    "B": "UHHUHHU",
-    "E": "VGGUGGV",
-    "F": "VGGUGGG",
-    "G": "EHGNHHE",
-    "H": "HHHVHHH",
-    "I": "E44444E",
-    "L": "GGGGGGV",
-    "O": "EHHHHHE",
-    "Q": "EHHHLID",
-    "R": "UHHUKIH",
-    "S": "FGGE11U",
-    "T": "V444444",
-    "U": "HHHHHHE",
-    "1": "4C4444E",
-    "2": "EH1248V",
-}
-"""Letters of 5 x 7 dots, a row of dots per base-32 digit."""
-
-INK = 235
-TEXTS = ("LEFT BREAST", "RIGHT BREAST", "LT UOQ", "RT UOQ", "RT UIQ", "LT 12H")
 
 
 @dataclass(frozen=True)
@@ -313,11 +290,11 @@ def _view(rng: np.random.Generator, scan: Scan) -> Drawing:
     measured = bool(measurable) and rng.random() < (0.25 if scan.lesions else 0.1)
     if measured:
         ends = measurable[int(rng.integers(len(measurable)))]
-        _measure(pixels, ends[:2])
-        _measure(pixels, ends[2:])
+        inked.measure(pixels, ends[:2])
+        inked.measure(pixels, ends[2:])
     written = rng.random() < 0.3
     if written:
-        _write(rng, pixels)
+        inked.write(rng, pixels)
     return Drawing(pixels, mask, spacing, scan.lesions, measured or written)
 
 
@@ -328,23 +305,3 @@ def _sample(values: Floats, place: Floats) -> Floats:
     part = (place - first.astype(np.float32))[:, None]
     sampled: Floats = values[first] * (1 - part) + values[first + 1] * part
     return sampled
-
-
-def _measure(pixels: NDArray[np.uint8], ends: list[tuple[int, int]]) -> None:
-    """Burn in a caliper: a cross at both ends and a dotted line between them."""
-    steps = max(abs(ends[0][0] - ends[1][0]), abs(ends[0][1] - ends[1][1])) // 4 + 1
-    dots = np.rint(np.linspace(ends[0], ends[1], steps + 1)).astype(int).tolist()
-    arms = [(r + k * down, c + k * (1 - down)) for r, c in ends for k in range(-4, 5) for down in (0, 1)]
-    for row, column in (*dots, *arms):
-        if 0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]:
-            pixels[row, column] = INK
-
-
-def _write(rng: np.random.Generator, pixels: NDArray[np.uint8]) -> None:
-    """Burn in a line of text, in one of two sizes."""
-    text, zoom = str(rng.choice(TEXTS)), int(rng.integers(1, 3))
-    letters = [[[int(digit, 32) >> bit & 1 for bit in range(5, -1, -1)] for digit in GLYPHS[c]] for c in text]
-    dots = np.kron(np.hstack(letters), np.ones((zoom, zoom), int)).astype(bool)
-    row = int(rng.integers(0.6 * pixels.shape[0], pixels.shape[0] - dots.shape[0]))
-    column = int(rng.integers(pixels.shape[1] - dots.shape[1]))
-    pixels[row : row + dots.shape[0], column : column + dots.shape[1]][dots] = INK

@@ -55,6 +55,13 @@ def read_rows(path: Path, needed: Iterable[str], delimiter: str = ",") -> list[t
     return rows
 
 
+def label_of(text: str, known: Sequence[str], place: str) -> str:
+    """Read the label that a table gives, in letters of any size. place: what to name. Errors: ``UserError``."""
+    if (label := text.lower()) not in known:
+        raise UserError(f"{place} has the label {text!r}; {', '.join(known)} are known", hint=_RESTORE)
+    return label
+
+
 def compare_names(found: Iterable[str], expected: Iterable[str], folder: Path, table: str) -> None:
     """Refuse files that a table does not list, and the other way round. Errors: ``UserError`` naming the first."""
     found, expected = set(found), set(expected)

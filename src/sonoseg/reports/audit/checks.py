@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sonoseg.data.audit import FULL_SHARE, Look
 from sonoseg.prediction.lesions import LESION_PIXELS
-from sonoseg.reports.figures import percent
+from sonoseg.reports.figures import counted, percent
 
 NORMAL = "normal"
 
@@ -72,7 +72,7 @@ CHECKS = (
         f"Parts of fewer than {LESION_PIXELS} pixels, beside the lesion: slips of the pen, not lesions.",
         f"Drop parts below {LESION_PIXELS} pixels before lesions or distances are counted. One speck far away makes "
         "the Hausdorff distance meaningless.",
-        lambda look: f"{look.specks} speck{'s' if look.specks > 1 else ''}",
+        lambda look: counted(look.specks, "speck"),
     ),
     Check(
         "holes",
@@ -81,7 +81,7 @@ CHECKS = (
         "The mask encloses background. Outlines that a person drew were not filled to the last pixel, or a lesion was "
         "left out on purpose in the middle.",
         "Fill those of a few pixels; look at the large ones.",
-        lambda look: f"{look.holes} hole{'s' if look.holes > 1 else ''}",
+        lambda look: counted(look.holes, "hole"),
     ),
     Check(
         "border",

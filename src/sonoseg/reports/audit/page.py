@@ -10,19 +10,19 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from sonoseg import __version__
-from sonoseg.reports.audit import plots
-from sonoseg.reports import charts
-from sonoseg.reports.audit.checks import CHECKS
-from sonoseg.evaluation.audited import Figures
 from sonoseg.data.audit import ALL_PAIRS, COLUMNS, Audit, Comparison, Look, crosses, rows
 from sonoseg.data.registration import COPY_SCORE
-from sonoseg.images.marks import MARK_SCORE
 from sonoseg.data.samples import ALONE, LABELS
+from sonoseg.evaluation.audited import Figures
 from sonoseg.files import write_csv, write_text
-from sonoseg.reports.template import fill
+from sonoseg.images.marks import MARK_SCORE
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import LESION_PIXELS
-from sonoseg.reports.figures import number, percent, sentence, span
+from sonoseg.reports import charts
+from sonoseg.reports.audit import plots
+from sonoseg.reports.audit.checks import CHECKS
+from sonoseg.reports.figures import counted, number, percent, sentence, span
+from sonoseg.reports.template import fill
 
 PAGE, TABLE = "audit.html", "audit.csv"
 
@@ -49,7 +49,8 @@ def thumbnail(image: Image, mask: NDArray[np.bool_]) -> Thumbnail:
 def write(folder: Path, audit: Audit, figures: Figures, command: str) -> list[Path]:
     """Write ``audit.html`` and ``audit.csv``, each whole or not at all; what an earlier audit wrote is replaced.
 
-    audit: measured with ``thumbnail`` kept. figures: of that audit. command: how it was started, for the page. Errors: ``OSError``.
+    audit: measured with ``thumbnail`` kept. figures: of that audit. command: how it was started, for the page.
+    Errors: ``OSError``.
     """
     write_csv(folder / TABLE, COLUMNS, rows(audit))
     write_text(folder / PAGE, page(audit, figures, command))
@@ -157,37 +158,30 @@ def _found(audit: Audit) -> dict[str, list[Look]]:
     return {check.key: check.among(audit.looks) for check in CHECKS}
 
 
-def _sentences(
-    audit: Audit, figures: Figures, copies: _Copies, found: Mapping[str, Sequence[Look]]
-) -> list[str]:
+def _sentences(audit: Audit, figures: Figures, copies: _Copies, found: Mapping[str, Sequence[Look]]) -> list[str]:
     images = len(audit.looks)
     scans = images - copies.images + len(copies.groups)
     told = (
-        f"{images} images show {_count(scans, 'different scan')}: {copies.images} of them lie in "
-        f"{_count(len(copies.groups), 'group')} of copies."
+        f"{images} images show {counted(scans, 'different scan')}: {copies.images} of them lie in "
+        f"{counted(len(copies.groups), 'group')} of copies."
         if copies.groups
         else f"No image of the {images} is a copy of another one."
     )
     sentences = [told]
     if copies.crossing:
         bears = "bears" if len(copies.crossing) == 1 else "bear"
-        sentences.append(f"{_count(len(copies.crossing), 'group')} {bears} more than one label.")
+        sentences.append(f"{counted(len(copies.crossing), 'group')} {bears} more than one label.")
     agreed = figures.agreement
     if agreed and agreed["groups"] >= plots.ENOUGH:
         sentences.append(
             f"The same scan outlined twice agrees at a mean Dice of {sentence(agreed)}, median "
-            f"{number(float(np.median(plots.outlined_twice(audit))))} ({_count(agreed['n'], 'pair')}): the ceiling "
-            "that the labels set."
+            f"{number(agreed['quartiles'][1])} ({counted(agreed['n'], 'pair')}): so noisy are the masks."
         )
     if found["marks"]:
         sentences.append(f"{percent(len(found['marks']) / images, 0)} of the images bear burnt-in marks.")
     if audit.failures:
-        sentences.append(f"{_count(len(audit.failures), 'image')} could not be read.")
+        sentences.append(f"{counted(len(audit.failures), 'image')} could not be read.")
     return sentences
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _facts(audit: Audit, copies: _Copies) -> dict[str, int]:
@@ -239,7 +233,7 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         words.append("It keeps the images of every group of copies together.")
     else:
         words.append(
-            f"It parts {len(parted)} of the {_count(len(copies.groups), 'group')} of copies. In more than one of its "
+            f"It parts {len(parted)} of the {counted(len(copies.groups), 'group')} of copies. In more than one of its "
             f"folds lie {len(leaking)} of these"
             + (": with these folds, copies of test images are trained on." if leaking else ".")
         )
@@ -250,7 +244,7 @@ def _own(audit: Audit, copies: _Copies) -> dict[str, Any]:
         same = {frozenset(look.name for look in looks) for looks in copies.groups.values()}
         theirs = {frozenset(names) for names in members.values() if len(names) > 1}
         words.append(
-            f"Of its {_count(len(theirs), 'group')} of copies, {len(theirs & same)} were found here just as they are."
+            f"Of its {counted(len(theirs), 'group')} of copies, {len(theirs & same)} were found here just as they are."
         )
     shown = [] if audit.data.grouping == ALONE else [copies.describe(name) for name in parted[:GROUPS]]
     return {"words": words, "groups": shown}

@@ -1,11 +1,10 @@
 """The figures and tables of an audit's page: how far masks agree, marks by class, classes and sizes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import ArrayLike, NDArray
 
 from sonoseg.data.audit import Audit, Look
 from sonoseg.reports import charts
@@ -19,16 +18,11 @@ ENOUGH = 10
 _TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 
 
-def outlined_twice(audit: Audit) -> NDArray[np.float64]:
-    """Dice of two outlines of one scan, in order, ``float (n,)``."""
-    return np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
-
-
 def agreement(audit: Audit, found: Found | None) -> dict[str, Any] | None:
     """Chart, table and note about two outlines of one scan and their figure; None where there are no such pairs."""
     if not found:
         return None
-    dice = outlined_twice(audit)
+    dice = np.sort([each.dice or 0.0 for each in audit.outlined_twice()])
     reached = np.linspace(1, 0, len(dice) + 1)
     y = Axis("Pairs that agree at least so", 0, 1, _TENTHS, write=lambda share: percent(share, 0))
     series = [Series("pairs of copies", 1, np.r_[0, np.repeat(dice, 2), 1], np.repeat(reached, 2))]
@@ -36,7 +30,7 @@ def agreement(audit: Audit, found: Found | None) -> dict[str, Any] | None:
     table = Table(
         "Dice of two outlines of one scan",
         (Cell("Pairs"), Cell("Groups"), Cell("Mean"), Cell("Median", "quartiles")),
-        ((str(found["n"]), (Cell(str(found["groups"])), estimate(found), _quartiles(dice, 3))),),
+        ((str(found["n"]), (Cell(str(found["groups"])), estimate(found), _quartiles(found["quartiles"], 3))),),
     )
     pairs, empty = len(audit.comparisons), sum(each.one_empty for each in audit.comparisons)
     note = (
@@ -69,7 +63,7 @@ def class_table(audit: Audit, labels: Sequence[str]) -> Table:
             Cell(str(len({audit.groups[look.name] for look in looks}))),
             Cell(percent(float(np.mean([look.marked for look in looks])), 0)),
             Cell(str(sum(look.coloured for look in looks))),
-            _quartiles(shares, 1) if shares else Cell(MISSING),
+            _quartiles(np.quantile(shares, (0.25, 0.5, 0.75)), 1) if shares else Cell(MISSING),
             Cell(str(sum(look.lesions > 1 for look in looks))),
             Cell(str(sum(look.empty for look in looks))),
             _range(heights),
@@ -118,8 +112,8 @@ def _by_label(audit: Audit, labels: Sequence[str]) -> dict[str, list[Look]]:
     return {label: [look for look in audit.looks if look.label == label] for label in labels}
 
 
-def _quartiles(values: ArrayLike, digits: int) -> Cell:
-    low, middle, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75))
+def _quartiles(quartiles: Iterable[float], digits: int) -> Cell:
+    low, middle, high = quartiles
     return _with_span(middle, low, high, digits)
 
 
