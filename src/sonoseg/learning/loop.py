@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
-from sonoseg.learning import checkpoint
+from sonoseg.learning import pretrained
 from sonoseg.learning.batches import Packed, Share, keep_freed_memory, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
 from sonoseg.learning.losses import LOSSES, lesion_dice, presence_loss
@@ -195,7 +195,7 @@ def first_network(config: Config) -> UNet:
     """
     if not config.pretrained:
         return new_network(config)
-    stored = checkpoint.load(Path(config.pretrained))
+    stored = pretrained.load(config.pretrained)
     theirs, ours = stored.record["model"], model_record(config)
     if theirs != ours:
         other = [f"{name} {theirs.get(name)}" for name in ours | theirs if theirs.get(name) != ours.get(name)]

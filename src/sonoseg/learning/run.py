@@ -20,7 +20,7 @@ from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import remove_leftovers, write_text
-from sonoseg.learning import checkpoint
+from sonoseg.learning import checkpoint, pretrained
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
@@ -216,7 +216,7 @@ def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[
     """
     if not config.pretrained:
         return {}
-    record = checkpoint.load(Path(config.pretrained)).record
+    record = pretrained.load(config.pretrained).record
     held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
     for seen in _sets_seen(record):
         if held_out.get(seen["set"], -1) >= 0:
