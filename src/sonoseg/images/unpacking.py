@@ -2,7 +2,6 @@
 
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,8 +53,10 @@ def _unpack(path: Path, folder: Path) -> None:
                 raise UserError(f"{path} unpacks to {size:,} bytes; that is too much", hint="unpack it yourself")
             for member in members:
                 archive.extract(member, folder)  # which cannot leave the folder
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a broken archive can raise nearly anything
         raise UserError(
-            f"{path} cannot be unpacked ({type(error).__name__}); it may be damaged or locked with a password",
+            f"{path} cannot be unpacked ({type(error).__name__}: {error}); it may be damaged or locked with a password",
             hint="unpack it yourself and give the folder",
         ) from error

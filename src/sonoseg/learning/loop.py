@@ -2,8 +2,8 @@
 
 import logging
 import math
-import pickle
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +31,7 @@ TOLD = 0.5
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
 LARGEST_GRADIENT = 1.0
+_DAMAGED = "{} cannot be resumed from: it is damaged, or no state of a run"
 VALIDATION_BATCH = 16
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would tell precision and seed on the terminal
@@ -262,9 +263,14 @@ def _write_state(run: Run, network: nn.Module, optimizer: Any, average: Averaged
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} cannot be resumed from ({error})", hint=f"delete {path} to begin anew") from error
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()  # which torch does not ask for
+        state: dict[str, Any] = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        whole = state.keys() >= {"config", "network", "optimizer", "average", "averaged", "history"}
+    except Exception as error:  # a damaged file can raise nearly anything, and torch's own words say how to execute it
+        raise UserError(_DAMAGED.format(path), hint=f"delete {path} to begin anew") from error
+    if not whole:
+        raise UserError(_DAMAGED.format(path), hint=f"delete {path} to begin anew")
     return state
 
 

@@ -1,0 +1,18 @@
+"""Faults of one kind, drawn from numbers: a short series in the suite, a long one by ``make faults``."""
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+
+class Campaign:
+    """Each fault is drawn from its number alone; ``counts`` keeps what came of them."""
+
+    def __init__(self, name: str, times: int) -> None:
+        self.name, self.times, self.counts = name, times, Counter[str]()
+
+    def draws(self, short: int) -> Iterator[tuple[int, Random]]:
+        """So many faults in the suite, as many times more in a long run: their numbers, and what each is drawn by."""
+        for number in range(short * self.times):
+            self.counts["tried"] += 1
+            yield number, Random(f"{self.name} {number}")
