@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
+from sonoseg.errors import UserError
+
 
 class Campaign:
     """Each fault is drawn from its number alone; ``counts`` keeps what came of them."""
@@ -16,3 +18,11 @@ class Campaign:
         for number in range(short * self.times):
             self.counts["tried"] += 1
             yield number, Random(f"{self.name} {number}")
+
+    def refused(self, number: int, error: UserError) -> None:
+        """Count a refusal; it must be one sentence, and none of a library's words on how to do what is refused."""
+        said = str(error)
+        assert said, number
+        assert "\n" not in said, (number, said)
+        assert "weights_only" not in said, (number, said)
+        self.counts["refused in a sentence"] += 1

@@ -1,5 +1,6 @@
 """What damages a file: a few changes, drawn from a seed, so that a find can be made again."""
 
+import re
 import struct
 import zlib
 from random import Random
@@ -67,3 +68,21 @@ def _checksums_fit(content: bytes) -> bytes:
         parts += [content[place : place + 4], chunk, struct.pack(">I", zlib.crc32(chunk))]
         place += 12 + length
     return b"".join([*parts, content[place:]])
+
+
+_HOSTILE = (
+    b"\0", b"\xff", b"9" * 400, b"1e999", b"-1", b"NaN", b"null", b"[]", b"{}", b'"', b",", b"\n", b"\r",
+    b"../../x.png", b"x" * 150_000, b"\xed\xa0\x80", b"true", b"0", b"=1+1", b"\xe2\x80\xae",
+)  # fmt: skip
+
+
+def mutated_text(content: bytes, draw: Random) -> bytes:
+    """A table or JSON with one to three of its words replaced by what a reader may stumble over, or damaged bytes."""
+    if draw.random() < 0.3:
+        return mutated(content, draw)
+    for _ in range(draw.choice((1, 1, 3))):
+        words = list(re.finditer(rb"[\w.-]+", content))
+        word = draw.choice(words) if words else None
+        start, end = word.span() if word else (0, 0)
+        content = content[:start] + draw.choice(_HOSTILE) + content[end:]
+    return content
