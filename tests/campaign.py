@@ -13,9 +13,12 @@ class Campaign:
     def __init__(self, name: str, times: int) -> None:
         self.name, self.times, self.counts = name, times, Counter[str]()
 
-    def draws(self, short: int) -> Iterator[tuple[int, Random]]:
-        """So many faults in the suite, as many times more in a long run: their numbers, and what each is drawn by."""
-        for number in range(short * self.times):
+    def draws(self, short: float) -> Iterator[tuple[int, Random]]:
+        """So many faults in the suite, as many times more in a long run: their numbers, and what each is drawn by.
+
+        short: less than 1 for what takes so long that the suite does without it.
+        """
+        for number in range(int(short * self.times)):
             self.counts["tried"] += 1
             yield number, Random(f"{self.name} {number}")
 

@@ -47,9 +47,8 @@ def _rows(path: Path, table: Any, needed: Iterable[str]) -> list[tuple[int, dict
     header = [column.strip() for column in next(table, [])]
     missing = [column for column in needed if column not in header]
     if missing:
-        raise UserError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(map(printable, header)) or 'none':.300}", hint=_RESTORE
-        )
+        there = printable(", ".join(header)) or "none"
+        raise UserError(f"{path} has no column {', '.join(missing)}; it has {there:.300}", hint=_RESTORE)
     rows = []
     for fields in table:
         if not any(field.strip() for field in fields):
