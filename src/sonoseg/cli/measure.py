@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, command_line, need_data, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import (
+    Data,
+    command_line,
+    need_data,
+    need_training,
+    numbers,
+    opened,
+    progress,
+    stoppable,
+    takes_recipe,
+)
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
 
@@ -23,26 +33,25 @@ def leakage(
     out: Out = Path("runs/leakage"),
 ) -> None:
     """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
+    images = opened(recipe.data)
     need_training()
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import leakage as measurement
     from sonoseg.learning.run import resolve
 
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
-    opened = open_set(recipe.data)
-    held_out = tuple(range(opened.folds.count)) if folds == "all" else numbers("folds", folds)
-    plan = measurement.Trial(resolve(recipe, opened), held_out)
+    held_out = tuple(range(images.folds.count)) if folds == "all" else numbers("folds", folds)
+    plan = measurement.Trial(resolve(recipe, images), held_out)
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
-            measurement.train_arm(each, plan, opened, out, progress())
+            measurement.train_arm(each, plan, images, out, progress())
     if lacking := measurement.missing(plan, out):
         typer.echo(f"finished: {arm}; the tables are written when the other arm stands: --arm {lacking[0]}")
         return
-    rows = measurement.compare(plan, opened, out)
+    rows = measurement.compare(plan, images, out)
     summary = measurement.sum_up(rows, held_out)
     about = {
-        "data": opened.name,
+        "data": images.name,
         "folds": list(held_out),
         "settings": measurement.settings(plan),
         "command": command_line(),

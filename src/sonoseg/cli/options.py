@@ -20,6 +20,7 @@ from sonoseg.learning.config import FIELDS, Config, configure
 from sonoseg.learning.settings import Field
 
 if TYPE_CHECKING:
+    from sonoseg.data.samples import DataSet
     from sonoseg.experiments.benchmark import Progress
 
 Command = Callable[..., None]
@@ -106,6 +107,10 @@ def stoppable(hint: str) -> Iterator[None]:
         raise UserError("stopped; what was finished is kept", hint, exit_code=130) from error
 
 
+_TRAINING = ("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
+"""The extra that training needs, and what it brings."""
+
+
 def need_data() -> None:
     """Refuse a command that looks into sets of images, where the extra ``data`` is not installed."""
     need("data", "scipy", "jinja2")
@@ -113,9 +118,24 @@ def need_data() -> None:
 
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed; else say that it loads."""
-    need("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
+    need(*_TRAINING)
     if not quiet():
         typer.echo("loading torch ...", err=True)
+
+
+def path_of(text: str) -> Path:
+    """A path that was typed; an empty one would be the current folder. Errors: ``UserError``."""
+    if not text.strip():
+        raise UserError("an empty name was given for a file or folder", hint="give its path, or . for this folder")
+    return Path(text)
+
+
+def opened(spec: str) -> "DataSet":
+    """Open the set to train on before torch is loaded, so that a wrong place is told at once. Errors: ``UserError``."""
+    need(*_TRAINING)
+    from sonoseg.data.sets.sources import open_set
+
+    return open_set(spec)
 
 
 def need_path(path: Path) -> None:

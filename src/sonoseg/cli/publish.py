@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sonoseg.cli.options import Data, need_path, need_training, progress
-from sonoseg.errors import need
+from sonoseg.errors import UserError, need
 
 
 def export(
@@ -18,6 +18,8 @@ def export(
 ) -> None:
     """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
     need_path(run)
+    if out.is_dir():
+        raise UserError(f"{out} is a folder; a model is one file", hint=f"--out {out / 'model.onnx'}")
     need_training()
     need("export", "onnx", "onnxscript")
     from sonoseg.files import write_json

@@ -7,7 +7,16 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from sonoseg.cli.options import Typed, command_line, need_training, numbers, progress, stoppable, takes_recipe
+from sonoseg.cli.options import (
+    Typed,
+    command_line,
+    need_training,
+    numbers,
+    opened,
+    progress,
+    stoppable,
+    takes_recipe,
+)
 from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, MODELS, Config
 
@@ -31,8 +40,9 @@ def benchmark(
 ) -> None:
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     recipe = None if plan else typed.configure()
+    held_out = None if folds == "all" else numbers("folds", folds)
+    data = opened(recipe.data) if recipe else None
     need_training()
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.benchmark import REPORT
     from sonoseg.experiments.benchmark import benchmark as compare
     from sonoseg.experiments.plan import of_models, read_plan
@@ -40,17 +50,17 @@ def benchmark(
     if recipe is None:
         beside = {"models": models != "all", "folds": folds != "all", "seeds": seeds != "0", "recipe": typed.recipe}
         planned = read_plan(cast(Path, plan), _above_a_plan(typed, [name for name, given in beside.items() if given]))
-        opened = open_set(planned.data)
+        data = opened(planned.data)
     else:
-        opened = open_set(recipe.data)
+        assert data is not None
         planned = of_models(
             recipe,
             MODELS if models == "all" else models.split(","),
-            range(opened.folds.count) if folds == "all" else numbers("folds", folds),
+            range(data.folds.count) if held_out is None else held_out,
             numbers("seeds", seeds),
         )
     with stoppable("the same command goes on from there"):
-        summary = compare(planned, opened, out, progress(), command_line(), pictures)
+        summary = compare(planned, data, out, progress(), command_line(), pictures)
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
 
@@ -76,15 +86,15 @@ def train(
     out: Out = Path("runs/train"),
 ) -> None:
     """Train one network into a folder: settings, folds, history and model.safetensors."""
-    need_training()
-    from sonoseg.data.sets.sources import open_set
-    from sonoseg.learning.run import MODEL, train_run
-
     if tensorboard:
         need("tensorboard", "tensorboard")
+    data = opened(recipe.data)
+    need_training()
+    from sonoseg.learning.run import MODEL, train_run
+
     finished = (out / MODEL).exists()
     with stoppable("the same command with --resume goes on from there"):
-        written = train_run(recipe, open_set(recipe.data), out, resume, progress().watch, tensorboard)
+        written = train_run(recipe, data, out, resume, progress().watch, tensorboard)
     typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
     typer.echo(f"next: sonoseg evaluate {out}")
 

@@ -23,6 +23,7 @@ from sonoseg.files import remove_leftovers, write_text
 from sonoseg.learning import checkpoint, pretrained
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
+from sonoseg.learning.devices import enough_memory, need_device
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
 from sonoseg.learning.networks.encoders import origin
 from sonoseg.learning.networks.unet import UNet
@@ -59,6 +60,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     """
     config = resolve(config, data)
     _claim(config, out, resume)
+    need_device(config)
     remove_leftovers(out)
     if (out / MODEL).exists():
         shutil.rmtree((out / STATE).parent, ignore_errors=True)  # of a run that was killed at its very end
@@ -79,7 +81,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     _tell_machine(out, config)
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
-    weights = train(Run(config, training, watched, out / STATE, report, finished))
+    with enough_memory(config):
+        weights = train(Run(config, training, watched, out / STATE, report, finished))
     checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
     shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)

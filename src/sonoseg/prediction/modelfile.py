@@ -170,6 +170,8 @@ def resolve(name: str | Path, progress: Received | None = None) -> Path:
     known = shipped()
     if text in known:
         return known[text]
+    if not text.strip():
+        raise UserError("an empty name was given for a model", hint=f"--model {next(iter(known), 'FILE.onnx')}")
     if Path(name).is_file():
         return Path(name)
     if Path(name).is_dir():
