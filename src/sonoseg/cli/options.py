@@ -138,6 +138,12 @@ def opened(spec: str) -> "DataSet":
     return open_set(spec)
 
 
+def need_folder(path: Path) -> None:
+    """Refuse a file in the place of the folder that is to be written. Errors: ``UserError``."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; a folder is needed for what is written", hint="give another --out")
+
+
 def need_path(path: Path) -> None:
     """Refuse a run that is not there before the long imports. Errors: ``UserError``."""
     if not path.exists():

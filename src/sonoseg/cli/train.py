@@ -10,6 +10,7 @@ import typer
 from sonoseg.cli.options import (
     Typed,
     command_line,
+    need_folder,
     need_training,
     numbers,
     opened,
@@ -41,6 +42,7 @@ def benchmark(
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     recipe = None if plan else typed.configure()
     held_out = None if folds == "all" else numbers("folds", folds)
+    need_folder(out)
     data = opened(recipe.data) if recipe else None
     need_training()
     from sonoseg.experiments.benchmark import REPORT
@@ -88,6 +90,7 @@ def train(
     """Train one network into a folder: settings, folds, history and model.safetensors."""
     if tensorboard:
         need("tensorboard", "tensorboard")
+    need_folder(out)
     data = opened(recipe.data)
     need_training()
     from sonoseg.learning.run import MODEL, train_run
