@@ -215,18 +215,18 @@ def told_settings(config: Config) -> dict[str, Any]:
 def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[str, Any]:
     """The record of the network to begin with, empty where there is none.
 
-    Errors: ``UserError`` where it has seen images of a set that a fold is held out of.
+    Errors: ``UserError`` where it has seen images of a set that a fold is held out of, unless it held out the same.
     """
     if not config.pretrained:
         return {}
     record = pretrained.load(config.pretrained).record
     held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
     for seen in _sets_seen(record):
-        if held_out.get(seen["set"], -1) >= 0:
+        if held_out.get(seen["set"], -1) not in (-1, seen.get("fold", -1)):
             raise UserError(
                 f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
                 "held out of",
-                hint="begin with a network of another set; fold -1 trains on all",
+                hint="begin with a network of another set, or that held out the same fold; fold -1 trains on all",
             )
     return record
 
@@ -234,7 +234,8 @@ def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[
 def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a network was trained on, as ``also`` tells it."""
     trained = record["trained_on"]
-    return [{name: trained[name] for name in ("set", "citation", "licence")}, *trained["also"]]
+    fold = {"fold": trained["fold"]} if trained["fold"] >= 0 else {}
+    return [{name: trained[name] for name in ("set", "citation", "licence")} | fold, *trained["also"]]
 
 
 def _record(
