@@ -5,7 +5,7 @@ EXTRAS := train,tensorboard,export,video,openvino,dicom,serve
 PIP := -m pip install --quiet --disable-pip-version-check
 RESOLVE := uv pip compile pyproject.toml --quiet --all-extras --group dev --no-annotate --no-header
 
-.PHONY: help demo test check dist constraints lowest peers clean
+.PHONY: help demo test faults check dist constraints lowest peers clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,9 @@ demo: $(ENV)/installed  ## set up, train and compare the four U-Nets on built-in
 
 test: check  ## set up and pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: $(ENV)/installed  ## damage, kill, fill and mistype for half an hour; tells what came of how many
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --faults 40 --timeout 3600
 
 check: $(ENV)/installed  ## style, types and imports alone
 	$(BIN)/ruff check .

@@ -24,3 +24,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--damaged", type=int, default=40, help="damaged DICOM files to try")
     parser.addoption("--requests", type=int, default=10, help="requests to try for each address of the service")
     parser.addoption("--kills", type=int, default=3, help="times to kill the service while strokes are saved")
+    parser.addoption("--faults", type=int, default=1, help="times as many faults as the suite tries")

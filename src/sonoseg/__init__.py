@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sonoseg.data.sets.sources import open_set as open_set
     from sonoseg.errors import UserError as UserError
+    from sonoseg.evaluation.scoring import score as score
     from sonoseg.images.pictures import Image as Image
     from sonoseg.images.pictures import read_image as read_image
     from sonoseg.prediction.lesions import Lesion as Lesion
@@ -17,10 +18,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "prediction.modelfile", "Predictor": "prediction.predictor", "Prediction": "prediction.predictor",
     "Lesion": "prediction.lesions", "Image": "images.pictures", "read_image": "images.pictures",
-    "open_set": "data.sets.sources", "UserError": "errors",
+    "open_set": "data.sets.sources", "score": "evaluation.scoring", "UserError": "errors",
 }  # fmt: skip
 
-__all__ = ["Image", "Lesion", "Prediction", "Predictor", "UserError", "load", "open_set", "read_image"]
+__all__ = ["Image", "Lesion", "Prediction", "Predictor", "UserError", "load", "open_set", "read_image", "score"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,7 +30,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'sonoseg' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"sonoseg.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"sonoseg.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from sonoseg.errors import UserError, install
+
+        missing = str(error.name).partition(".")[0]
+        raise UserError(f"sonoseg.{name} needs {missing}, which is not installed", install("data")) from error
 
 
 def __dir__() -> list[str]:

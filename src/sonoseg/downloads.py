@@ -69,7 +69,7 @@ def receive(url: str, part: Path, progress: Received | None = None, anywhere: bo
         if error.headers.get("Content-Range", f"bytes */{start}") != f"bytes */{start}":
             part.unlink()
             raise _failed(url, "what was kept of it is not a part of it; it was deleted") from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, MemoryError) as error:
         raise _failed(url, getattr(error, "reason", None) or error) from error
     return part
 

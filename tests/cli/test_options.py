@@ -42,7 +42,7 @@ def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None
         for each in (value if isinstance(value, tuple) else (value,))
     ]
     assert called(*(word for pair in flags for word in pair), "--count", "1") == (Config(**given), 1)
-    assert called("--data", "x", "--pretrained", "run")[0].pretrained == "run"
+    assert called("--data", "x", "--pretrained", "default")[0].pretrained == "default"
 
 
 def test_a_flag_stands_over_the_recipe(tmp_path: Path) -> None:

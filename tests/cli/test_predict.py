@@ -7,6 +7,7 @@ import pytest
 
 import dicom_files
 import sonoseg
+from commands import fails
 from sonoseg.cli import main
 from sonoseg.images.pictures import encode_png, read_mask
 from tiny_model import scan, write_model
@@ -99,3 +100,19 @@ def test_a_dicom_scan_gives_dicom_objects(
     assert "only with --frame-of-reference synthetic" in capsys.readouterr().err
     assert predict(monkeypatch, place, str(path), "--frame-of-reference", "mine") == 2
     assert "none and synthetic are allowed" in capsys.readouterr().err
+
+
+def test_an_empty_name_is_not_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(scan().pixels))
+    monkeypatch.chdir(tmp_path)
+    assert "an empty name" in fails(monkeypatch, capsys, "predict", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_what_is_missing_is_told_before_the_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sonoseg.prediction.modelfile.load", lambda *given: pytest.fail("the model was loaded"))
+    assert "nowhere.png does not exist" in fails(monkeypatch, capsys, "predict", "nowhere.png")

@@ -103,6 +103,16 @@ def test_floats_are_read_in_their_range(tmp_path: Path) -> None:
     assert np.array_equal(image.pixels, np.rint(values.astype(np.float64) * 255).astype(np.uint8))
 
 
+@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
+def test_floats_that_mean_no_brightness_are_refused_in_files_too(tmp_path: Path, wrong: float) -> None:
+    values = np.full((48, 64), 0.5, np.float32)
+    values[3, 4] = wrong
+    path = save(tmp_path / "float.tiff", PIL.Image.fromarray(values))
+    with pytest.raises(UserError, match=r"float\.tiff has values from") as caught:
+        read_image(path)
+    assert "before it was normalised" in caught.value.hint
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((16, 32), np.uint8)

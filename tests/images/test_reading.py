@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from sonoseg.errors import UserError
-from sonoseg.images.reading import find, read, spacing_of
+from sonoseg.images.reading import as_image, find, read, spacing_of
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -111,6 +111,17 @@ def test_spacing_is_understood() -> None:
     for wrong in ("", "a", "0", "-1", "nan", "0.1,0.1,0.1", "12", "0,07,"):
         with pytest.raises(UserError, match="not understood"):
             spacing_of(wrong)
+
+
+def test_a_spacing_of_numpys_numbers_is_taken_and_what_is_no_length_is_not() -> None:
+    pixels = np.zeros((40, 60), np.uint8)
+    for given in (np.float64(0.5), np.array([0.5, 0.5]), (np.float32(0.5), 0.5), [0.5, 0.5]):
+        assert as_image(pixels, given).spacing == (0.5, 0.5)
+    for wrong in (0, -1, float("nan"), "0.07", ("a", "b"), (0.5,), (0.5, 0.5, 0.5), object()):
+        with pytest.raises(UserError, match="not mm per pixel"):
+            as_image(pixels, wrong)
+    with pytest.raises(UserError, match="the image would be"):
+        as_image(pixels, 9.0)
 
 
 @pytest.mark.parametrize(("spacing", "told"), [((7.0, 7.0), "364 mm wide"), ((0.01, 0.01), "1 mm wide")])

@@ -65,6 +65,23 @@ def test_what_is_no_checkpoint_is_refused(written: Path, tmp_path: Path) -> None
         checkpoint.load(tmp_path / "other")
 
 
+def test_no_flipped_bit_is_passed_over(written: Path, tmp_path: Path) -> None:
+    content = written.read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(content), 40):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        (tmp_path / "flipped").write_bytes(flipped)
+        with pytest.raises(UserError, match="flipped"):
+            checkpoint.load(tmp_path / "flipped")
+
+
+def test_a_file_of_an_earlier_version_has_no_digest_and_is_read(written: Path, tmp_path: Path) -> None:
+    stored = checkpoint.load(written)
+    told = {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, **RECORD}
+    save_file(stored.network.state_dict(), tmp_path / "earlier", {"sonoseg": json.dumps(told)})
+    assert checkpoint.load(tmp_path / "earlier").record == stored.record == told
+
+
 def test_another_version_is_refused_by_its_number(tmp_path: Path) -> None:
     record = {"format": checkpoint.FORMAT, "version": 99}
     save_file({"x": torch.zeros(1)}, tmp_path / "new", {"sonoseg": json.dumps(record)})

@@ -130,6 +130,16 @@ def test_a_network_that_saw_the_held_out_images_is_not_begun_with(tmp_path: Path
     assert not (tmp_path / "b").exists()
 
 
+def test_a_network_that_held_out_the_same_fold_is_gone_on_with(tmp_path: Path) -> None:
+    data = open_set(CONFIG.data)
+    train_run(replace(CONFIG, epochs=1), data, tmp_path / "first", False, SILENT)
+    config = replace(CONFIG, epochs=1, pretrained=str(tmp_path / "first"))
+    candidate = of_run(train_run(config, data, tmp_path / "second", False, SILENT).parent)
+    assert candidate.trained_on["fold"] == 0
+    assert {sample.name for sample in chosen(candidate, data)} == {sample.name for sample in split(data, 0).test}
+    assert not {digest(sample.read()[0]) for sample in split(data, 0).test} & set(candidate.trained_on["digests"])
+
+
 def test_a_pretrained_network_of_another_architecture_is_refused(tmp_path: Path) -> None:
     spec = other_set(tmp_path)
     train_run(replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2), open_set(spec), tmp_path / "a", False, SILENT)

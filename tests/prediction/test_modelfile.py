@@ -173,6 +173,22 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "split.onnx")
 
 
+def test_a_loop_without_an_end_is_refused(tmp_path: Path) -> None:
+    model = onnx.load(str(write_model(tmp_path / "tiny.onnx")))
+    always = onnx.helper.make_tensor("always", onnx.TensorProto.BOOL, [], [True])
+    said = onnx.helper.make_tensor_value_info("go_on", onnx.TensorProto.BOOL, [])
+    number = onnx.helper.make_tensor_value_info("number", onnx.TensorProto.INT64, [])
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["go_on"], ["still"])], "body", [number, said],
+        [onnx.helper.make_tensor_value_info("still", onnx.TensorProto.BOOL, [])],
+    )  # fmt: skip
+    model.graph.initializer.append(always)
+    model.graph.node.insert(0, onnx.helper.make_node("Loop", ["", "always"], [], body=body))
+    onnx.save(model, str(tmp_path / "endless.onnx"))
+    with pytest.raises(UserError, match="a loop or a choice, which might never end"):
+        load(tmp_path / "endless.onnx")
+
+
 def test_a_packed_model_must_be_the_one_that_was_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sonoseg.prediction.modelfile, "WEIGHTS", tmp_path)
     path = write_model(tmp_path / "default.onnx")

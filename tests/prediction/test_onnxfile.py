@@ -35,6 +35,35 @@ def test_a_network_without_a_record_is_an_error(tmp_path: Path) -> None:
         onnxfile.record(write_model(tmp_path / "bare.onnx", {}).read_bytes())
 
 
+def test_weights_are_those_that_onnx_finds(tmp_path: Path) -> None:
+    values = {"a": np.arange(12, dtype=np.float32).reshape(3, 1, 2, 2), "b": np.float32(7.5), "c": np.zeros((0, 2))}
+    tensors = [onnx.numpy_helper.from_array(np.asarray(each, np.float32), name) for name, each in values.items()]
+    whole = onnx.numpy_helper.from_array(np.array([1, 2]), "whole")
+    model = onnx.ModelProto(graph=helper.make_graph([], "g", [], [], [*tensors, whole]))
+    found = onnxfile.weights(model.SerializeToString())
+    assert found.keys() == values.keys()
+    assert all(
+        np.array_equal(found[name], each) and found[name].shape == np.shape(each) for name, each in values.items()
+    )
+
+
+@pytest.mark.parametrize("kind", ["Loop", "If", "Scan"])
+@pytest.mark.parametrize("place", ["graph", "function", "inner"])
+def test_a_loop_is_seen_wherever_it_is(kind: str, place: str) -> None:
+    node = helper.make_node(kind, ["a"], ["b"])
+    model = onnx.ModelProto()
+    if place == "graph":
+        model.graph.node.append(node)
+    elif place == "function":
+        model.functions.add().node.append(node)
+    else:
+        inner = helper.make_graph([node], "inner", [], [])
+        model.graph.node.append(helper.make_node("Custom", [], [], body=inner))
+    assert onnxfile.has_loop(model.SerializeToString())
+    node.op_type = "Conv"
+    assert not onnxfile.has_loop(onnx.ModelProto(graph=helper.make_graph([node], "g", [], [])).SerializeToString())
+
+
 @pytest.mark.parametrize("place", ["initializer", "constant", "branch"])
 def test_external_data_is_seen_wherever_it_is(place: str) -> None:
     tensor = helper.make_tensor("weight", TensorProto.FLOAT, [1], np.ones(1, np.float32).tobytes(), raw=True)

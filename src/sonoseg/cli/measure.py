@@ -12,6 +12,7 @@ from sonoseg.cli.options import (
     held_out,
     need_data,
     need_training,
+    opened,
     stoppable,
     takes_recipe,
 )
@@ -32,26 +33,25 @@ def leakage(
     out: Out = Path("runs/leakage"),
 ) -> None:
     """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
+    images = opened(recipe.data)
     need_training()
     from sonoseg.cli.progress import bars
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import leakage as measurement
     from sonoseg.learning.run import resolve
 
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
-    opened = open_set(recipe.data)
-    trial = measurement.Trial(resolve(recipe, opened), held_out(folds, opened.folds.count))
+    trial = measurement.Trial(resolve(recipe, images), held_out(folds, images.folds.count))
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
-            measurement.train_arm(each, trial, opened, out, bars())
+            measurement.train_arm(each, trial, images, out, bars())
     if lacking := measurement.missing(trial, out):
         typer.echo(f"finished: {arm}; the tables are written when the other arm stands: --arm {lacking[0]}")
         return
-    rows = measurement.compare(trial, opened, out)
+    rows = measurement.compare(trial, images, out)
     summary = measurement.sum_up(rows, trial.folds)
     about = {
-        "data": opened.name,
+        "data": images.name,
         "folds": list(trial.folds),
         "settings": measurement.settings(trial),
         "command": command_line(),

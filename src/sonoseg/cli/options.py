@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, Config, configure
 from sonoseg.learning.settings import Field
+
+if TYPE_CHECKING:
+    from sonoseg.data.samples import DataSet
 
 Command = Callable[..., None]
 
@@ -112,6 +115,10 @@ def stoppable(hint: str) -> Iterator[None]:
         raise UserError("stopped; what was finished is kept", hint, exit_code=130) from error
 
 
+_TRAINING = ("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
+"""The extra that training needs, and what it brings."""
+
+
 def need_data() -> None:
     """Refuse a command that looks into sets of images, where the extra ``data`` is not installed."""
     need("data", "scipy", "jinja2")
@@ -119,9 +126,30 @@ def need_data() -> None:
 
 def need_training() -> None:
     """Refuse a command that trains or reports, where the extra ``train`` is not installed; else say that it loads."""
-    need("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
+    need(*_TRAINING)
     if not quiet():
         typer.echo("loading torch ...", err=True)
+
+
+def path_of(text: str) -> Path:
+    """A path that was typed; an empty one would be the current folder. Errors: ``UserError``."""
+    if not text.strip():
+        raise UserError("an empty name was given for a file or folder", hint="give its path, or . for this folder")
+    return Path(text)
+
+
+def opened(spec: str) -> "DataSet":
+    """Open the set to train on before torch is loaded, so that a wrong place is told at once. Errors: ``UserError``."""
+    need(*_TRAINING)
+    from sonoseg.data.sets.sources import open_set
+
+    return open_set(spec)
+
+
+def need_folder(path: Path) -> None:
+    """Refuse a file in the place of the folder that is to be written. Errors: ``UserError``."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; a folder is needed for what is written", hint="give another --out")
 
 
 def need_path(path: Path) -> None:

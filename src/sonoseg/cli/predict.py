@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, stoppable
-from sonoseg.errors import printable
+from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, path_of, stoppable
+from sonoseg.errors import UserError, printable
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def predict(
     files: Annotated[
-        list[Path], typer.Argument(help="Pictures, clips, DICOM, folders and zips of them, or a DICOMDIR.")
+        list[Path],
+        typer.Argument(parser=path_of, metavar="FILES", help="Pictures, clips, DICOM, folders and zips of them."),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for the outputs; beside each file if left out.")] = None,
     model: Model = "default",
@@ -60,6 +61,9 @@ def predict(
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are refused.")] = 25_000_000,
 ) -> None:
     """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
+    for path in files:
+        if not path.exists():
+            raise UserError(f"{path} does not exist", hint="check the path")
     from dataclasses import replace
 
     from sonoseg.cli.progress import Bar

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sonoseg.cli.options import Data, need_path, need_training
-from sonoseg.errors import need
+from sonoseg.errors import UserError, need
 
 Labels = Annotated[Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")]
 Card = Annotated[Path, typer.Option(help="The card to write.")]
@@ -22,6 +22,8 @@ def export(
 ) -> None:
     """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
     need_path(run)
+    if out.is_dir():
+        raise UserError(f"{out} is a folder; a model is one file", hint=f"--out {out / 'model.onnx'}")
     need_training()
     need("export", "onnx", "onnxscript")
     from sonoseg.files import write_json

@@ -7,7 +7,17 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from sonoseg.cli.options import HeldOut, Typed, command_line, held_out, need_training, numbers, stoppable, takes_recipe
+from sonoseg.cli.options import (
+    HeldOut,
+    Typed,
+    command_line,
+    need_folder,
+    need_training,
+    numbers,
+    opened,
+    stoppable,
+    takes_recipe,
+)
 from sonoseg.errors import UserError, need
 from sonoseg.learning.config import FIELDS, MODELS, Config
 
@@ -31,9 +41,10 @@ def benchmark(
 ) -> None:
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     recipe = None if plan else typed.configure()
+    need_folder(out)
+    data = opened(recipe.data) if recipe else None
     need_training()
     from sonoseg.cli.progress import bars
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.benchmark import REPORT
     from sonoseg.experiments.benchmark import benchmark as compare
     from sonoseg.experiments.plan import of_models, read_plan
@@ -41,17 +52,17 @@ def benchmark(
     if recipe is None:
         beside = {"models": models != "all", "folds": folds != "all", "seeds": seeds != "0", "recipe": typed.recipe}
         planned = read_plan(cast(Path, plan), _above_a_plan(typed, [name for name, given in beside.items() if given]))
-        opened = open_set(planned.data)
+        data = opened(planned.data)
     else:
-        opened = open_set(recipe.data)
+        assert data is not None
         planned = of_models(
             recipe,
             MODELS if models == "all" else models.split(","),
-            held_out(folds, opened.folds.count),
+            held_out(folds, data.folds.count),
             numbers("seeds", seeds),
         )
     with stoppable("the same command goes on from there"):
-        summary = compare(planned, opened, out, bars(), command_line(), pictures)
+        summary = compare(planned, data, out, bars(), command_line(), pictures)
     _table(summary)
     typer.echo(f"report: {out / REPORT}")
 
@@ -77,16 +88,17 @@ def train(
     out: Out = Path("runs/train"),
 ) -> None:
     """Train one network into a folder: settings, folds, history and model.safetensors."""
-    need_training()
-    from sonoseg.cli.progress import bars
-    from sonoseg.data.sets.sources import open_set
-    from sonoseg.learning.run import MODEL, train_run
-
     if tensorboard:
         need("tensorboard", "tensorboard")
+    need_folder(out)
+    data = opened(recipe.data)
+    need_training()
+    from sonoseg.cli.progress import bars
+    from sonoseg.learning.run import MODEL, train_run
+
     finished = (out / MODEL).exists()
     with stoppable("the same command with --resume goes on from there"):
-        written = train_run(recipe, open_set(recipe.data), out, resume, bars().watch, tensorboard)
+        written = train_run(recipe, data, out, resume, bars().watch, tensorboard)
     typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
     typer.echo(f"next: sonoseg evaluate {out}")
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib import resources
 from operator import length_hint
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,7 +270,13 @@ def _problems(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
 
 
 def _parse(text: str, source: str) -> Folds:
-    table = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return _folds(csv.reader(io.StringIO(text, newline="")), source)
+    except csv.Error as error:
+        raise UserError(f"{source} cannot be read as a table ({error})", hint=_HOW_TO_MAKE) from error
+
+
+def _folds(table: Any, source: str) -> Folds:
     header = tuple(next(table, ()))
     if header != COLUMNS:
         raise UserError(

@@ -125,7 +125,17 @@ def write(path: Path, rows: Iterable[Counted]) -> None:
 
 
 def read(path: Path) -> list[Counted]:
-    """Read what ``write`` wrote, now or in an earlier version. Errors: ``UserError`` for a file with other columns."""
+    """Read what ``write`` wrote, now or in an earlier version.
+
+    Errors: ``UserError`` for a file with other columns, and for a damaged one.
+    """
+    try:
+        return _read(path)
+    except (ValueError, OverflowError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is a damaged table of calibration ({error})", hint="evaluate again") from error
+
+
+def _read(path: Path) -> list[Counted]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         rows, columns = list(reader), tuple(reader.fieldnames or ())

@@ -148,11 +148,16 @@ def read_cases(path: Path) -> list[Case]:
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist", hint="`sonoseg benchmark` and `sonoseg evaluate` write such tables")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if not {*COLUMNS} - {*LATER} <= (given := set(reader.fieldnames or ())) <= {*COLUMNS}:
-            raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
-        return [Case(**{name: _value(name, row[name] if name in given else "") for name in COLUMNS}) for row in reader]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {*COLUMNS} - {*LATER} <= (given := set(reader.fieldnames or ())) <= {*COLUMNS}:
+                raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
+            return [
+                Case(**{name: _value(name, row[name] if name in given else "") for name in COLUMNS}) for row in reader
+            ]
+    except (ValueError, OverflowError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is a damaged table of cases ({error})", hint="evaluate again") from error
 
 
 def by_model(cases: Iterable[Case]) -> dict[str, list[Case]]:

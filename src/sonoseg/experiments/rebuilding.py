@@ -21,11 +21,11 @@ def rebuild(folder: Path) -> dict[str, Any]:
 
     What follows from neither stays as it was told: data, settings, versions, machine and command of the measurement,
     cost of the models, figures at home. The page has no pictures. Gives the summary.
-    Errors: ``UserError`` for a folder that has no summary, and those of ``read_cases``.
+    Errors: ``UserError`` for a folder that has no summary or a damaged one, and those of ``read_cases``.
     """
     if not (folder / SUMMARY).is_file():
         raise UserError(f"{folder} has no {SUMMARY}", hint="give a folder that a benchmark or an evaluation wrote")
-    stands = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    stands = _told(folder / SUMMARY)
     cases = read_cases(folder / CASES)
     counts = calibration.read(folder / CALIBRATION) if (folder / CALIBRATION).is_file() else []
     made, histories = sum_up(cases, counts), _histories(folder, cases)
@@ -38,6 +38,17 @@ def rebuild(folder: Path) -> dict[str, Any]:
     if (folder / REPORT).is_file():
         page.write(folder / REPORT, summary, cases, histories)
     return summary
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        models = summary["models"].values()
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged, or no summary ({type(error).__name__})", hint="evaluate again") from error
+    if not all(isinstance(entry, dict) for entry in models):
+        raise UserError(f"{path} is damaged: its models are no tables", hint="evaluate again")
+    return dict(summary)
 
 
 def _histories(folder: Path, cases: list[Case]) -> dict[str, list[dict[str, float]]]:

@@ -185,7 +185,14 @@ def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:
     """Make an ``Image`` of an opened Pillow picture, by the rule of ``read_image``."""
     picture = PIL.ImageOps.exif_transpose(picture)
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
-        return Image(_to_8_bit(np.asarray(picture)), source=source)
+        values = np.asarray(picture)
+        low = float(values.min())
+        if not (low >= 0 and np.isfinite(values).all()):  # no comparison holds for NaN
+            raise UserError(
+                f"{source or 'the picture'} has values from {low:g} or that are no numbers; brightness begins at 0",
+                hint="give the scan before it was normalised",
+            )
+        return Image(_to_8_bit(values), source=source)
     if picture.mode in {"1", "L"} and not picture.has_transparency_data:
         return Image(np.array(picture.convert("L")), source=source)
     if picture.has_transparency_data:

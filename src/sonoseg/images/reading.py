@@ -132,6 +132,8 @@ def as_image(given: Given, spacing: Spacing = None) -> Image:
     the first. Errors: ``UserError`` as the readers raise it, for a clip, and for an image or spacing that is too small.
     """
     if isinstance(given, str | Path):
+        if not str(given).strip():
+            raise UserError("an empty name was given for an image", hint="give its path")
         item = next(read(Path(given)))
         if item.moves:
             raise UserError(f"{given} is a clip; one image is needed", hint=f"sonoseg predict {given}")
@@ -148,7 +150,12 @@ def as_image(given: Given, spacing: Spacing = None) -> Image:
 def _lengths(spacing: Spacing) -> tuple[float, float] | None:
     if spacing is None:
         return None
-    lengths = (spacing, spacing) if isinstance(spacing, int | float) else tuple(spacing)
+    try:
+        lengths = [
+            float(each) for each in ((spacing, spacing) if isinstance(spacing, int | float | np.number) else spacing)
+        ]
+    except (TypeError, ValueError):
+        lengths = []
     if len(lengths) != 2 or not all(math.isfinite(length) and length > 0 for length in lengths):
         raise UserError(f"the spacing {spacing!r} is not mm per pixel", hint="spacing=0.07, or spacing=(row, column)")
     return lengths[0], lengths[1]
@@ -192,8 +199,8 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
     sides = [pixels * each for pixels, each in zip(image.shape, spacing, strict=True)]
     if not PLAUSIBLE[0] <= min(sides) <= max(sides) <= PLAUSIBLE[1]:
         raise UserError(
-            f"at this spacing {image.source} would be {sides[1]:.0f} mm wide and {sides[0]:.0f} mm high; "
-            f"a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
+            f"at this spacing {image.source or 'the image'} would be {sides[1]:.0f} mm wide and {sides[0]:.0f} mm "
+            f"high; a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
             hint="give the size of one pixel in mm, such as --spacing 0.07",
         )
     return replace(image, spacing=spacing, notes=())

@@ -1,6 +1,8 @@
 """One safe file: the weights of a network as safetensors, and its record as plain data inside it."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,12 @@ from sonoseg.learning.networks.unet import UNet
 from sonoseg.prediction.modelfile import Record
 from sonoseg.prediction.predictor import Both, Predictor
 
+_AGAIN = "copy or train it again"
+
 FORMAT, VERSION = "sonoseg-checkpoint", 1
+
+DIGEST = "digest"
+"""Key of the record under which ``digest`` stands in the file; files of an earlier sonoseg lack it."""
 
 """Plain data: ``model`` (arguments of ``build``), ``size``, ``threshold``, ``trained_on`` and ``program``."""
 
@@ -46,7 +53,8 @@ class Checkpoint:
 def save(path: Path, weights: dict[str, Tensor], record: Record) -> None:
     """Write weights and record as one file, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    metadata = {"sonoseg": json.dumps({"format": FORMAT, "version": VERSION, **record}, sort_keys=True)}
+    told = {"format": FORMAT, "version": VERSION, **record}
+    metadata = {"sonoseg": json.dumps(told | {DIGEST: digest(tensors, told)}, sort_keys=True)}
     write_bytes(path, serialise(tensors, metadata))  # its own way of writing files shuts the group out
 
 
@@ -64,7 +72,7 @@ def load(path: Path) -> Checkpoint:
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         record = json.loads(metadata.get("sonoseg", "{}"))
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{file} is damaged or not a checkpoint ({error})", hint="copy or train it again") from error
+        raise UserError(f"{file} is damaged or not a checkpoint ({error})", hint=_AGAIN) from error
     if record.get("format") != FORMAT:
         raise UserError(f"{file} is not a checkpoint of sonoseg", hint="give a model.safetensors of `sonoseg train`")
     if record.get("version") != VERSION:
@@ -72,9 +80,41 @@ def load(path: Path) -> Checkpoint:
             f"{file} is a checkpoint of version {record.get('version')}; this program reads version {VERSION}",
             hint="train it again, or install the sonoseg that wrote it",
         )
+    stated = record.pop(DIGEST, None)
+    if stated is not None and stated != digest(weights, record):
+        raise UserError(f"{file} is damaged: its weights and record are not those of its digest", hint=_AGAIN)
     try:
         network = build(**record["model"])
         network.load_state_dict(weights)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{file} does not fit its own record ({error})", hint="copy or train it again") from error
+        raise UserError(f"{file} does not fit its own record ({error})", hint=_AGAIN) from error
     return Checkpoint(network.eval(), record)
+
+
+def of_arrays(weights: Mapping[str, NDArray[np.float32]], record: Record, source: str) -> Checkpoint:
+    """Make a checkpoint of weights that a model file holds. source: the file, for messages.
+
+    How many batches its normalisations saw is not among them, and counts for nothing. Errors: ``UserError`` where
+    another one lacks or does not fit.
+    """
+    try:
+        network = build(**record["model"])
+        fresh = network.state_dict()
+        counters = {name: value for name, value in fresh.items() if name.endswith("num_batches_tracked")}
+        network.load_state_dict(counters | {name: torch.tensor(values) for name, values in weights.items()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UserError(
+            f"{source} does not hold the weights of its network as they were trained: it is in 8-bit integers, or was "
+            "written by an earlier sonoseg",
+            hint="export the run again and begin with that file, or begin with the run itself",
+        ) from error
+    return Checkpoint(network.eval(), record)
+
+
+def digest(weights: Mapping[str, Tensor], record: Record) -> str:
+    """SHA-256 over the record, as JSON with sorted keys, and the names, kinds, shapes and bytes of the weights."""
+    found = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -93,7 +93,9 @@ class Config:
     )
     encoder_rate: float = setting(1.0, "Of a timm encoder, as a share of the learning rate.", 0, 1)
     pretrained: str = setting(
-        "", "A finished run of the same architecture to begin with: its folder or checkpoint.", form="RUN"
+        "",
+        "What to begin with: default, a model file or a finished run. Its architecture and size are taken.",
+        form="RUN",
     )
 
     def __post_init__(self) -> None:
@@ -123,26 +125,34 @@ FIELDS = fields_of(Config)
 
 def read_config(path: Path) -> Config:
     """Read what ``Config.write`` wrote. Errors: ``UserError`` for another file, unknown or missing settings."""
-    return _of_file(path, {})
+    return Config(**_of_file(path, {}))
 
 
 def configure(given: Mapping[str, Any], recipe: Path | None = None) -> Config:
-    """The configuration that is given, over that of a recipe.
+    """The configuration that is given, over that of a recipe, over the architecture of what is begun with.
 
     recipe: a file as ``Config.write`` writes it, where any setting may be left out, or the folder of a run.
-    Errors: ``UserError`` where neither names the data, and as ``read_config``.
+    Errors: ``UserError`` where neither names the data, as ``read_config`` and as ``pretrained.settings_of``.
     """
-    if recipe is not None:
-        return _of_file(recipe / CONFIG if recipe.is_dir() else recipe, given)
-    if "data" not in given:
+    if recipe is None and "data" not in given:
         raise UserError(
             "no set of images is named",
             hint="--data busi:PATH, or folder:PATH for images and masks of your own, or phantom to try it out",
         )
-    return Config(**given)
+    stated = {} if recipe is None else _of_file(recipe / CONFIG if recipe.is_dir() else recipe, given)
+    return Config(**{**_begun(given), **stated, **given})
 
 
-def _of_file(path: Path, given: Mapping[str, Any]) -> Config:
+def _begun(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the network that is to be begun with; a recipe that names one states them itself."""
+    if not given.get("pretrained"):
+        return {}
+    from sonoseg.learning.pretrained import settings_of  # reads model files, which other trainings do not
+
+    return settings_of(given["pretrained"])
+
+
+def _of_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -157,4 +167,4 @@ def _of_file(path: Path, given: Mapping[str, Any]) -> Config:
         )
     if "data" not in values:
         raise UserError(f"{path} is not the configuration of a run: it names no data", hint="--data NAME:WHERE")
-    return Config(**values)
+    return values

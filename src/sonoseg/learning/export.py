@@ -1,7 +1,9 @@
 """Checkpoint -> ONNX file with its record, compared with torch before it says that it worked."""
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,7 +123,7 @@ def _graph(stored: checkpoint.Checkpoint) -> Any:
     size = stored.record["size"]
     network = WithGates(stored.network).eval()
     gates = [f"{modelfile.GATE}{number + 1}" for number in range(len(network.gates))]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silent_passes():
         warnings.simplefilter("ignore")  # torch's own, about its own
         program = torch.onnx.export(
             network,
@@ -132,11 +134,39 @@ def _graph(stored: checkpoint.Checkpoint) -> Any:
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
+            optimize=False,
         )
-    assert program is not None
+        assert program is not None
+        _simplify(program)
     model = program.model_proto
     _forget_sources(model)
     return model
+
+
+def _simplify(program: torch.onnx.ONNXProgram) -> None:
+    """Leave out of the graph what computes nothing, and every weight as it was trained and under its name.
+
+    What is an input is neither renamed nor made part of another weight, so all weights are that for the while; each
+    runtime joins normalisations and convolutions itself.
+    """
+    graph = program.model.graph
+    own = len(graph.inputs)
+    graph.inputs.extend(graph.initializers.values())
+    program.optimize()
+    graph = program.model.graph
+    del graph.inputs[own:]
+
+
+@contextmanager
+def _silent_passes() -> Iterator[None]:
+    """Keep off the terminal that an initialiser is an input, once for each."""
+    logger = logging.getLogger("onnx_ir")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _forget_sources(model: Any) -> None:

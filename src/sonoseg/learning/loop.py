@@ -3,8 +3,8 @@
 import copy
 import logging
 import math
-import pickle
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from torch.optim.swa_utils import update_bn
 
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
-from sonoseg.learning import checkpoint
+from sonoseg.learning import pretrained
 from sonoseg.learning.batches import Packed, Share, keep_freed_memory, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
 from sonoseg.learning.losses import LOSSES, lesion_dice, presence_loss
@@ -32,6 +32,7 @@ TOLD = 0.5
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
 LARGEST_GRADIENT = 1.0
+_DAMAGED = "{} cannot be resumed from: it is damaged, or no state of a run"
 VALIDATION_BATCH = 16
 KEPT = 30.0
 """Seconds, at least, from one state that is kept to the next: a short epoch is sooner done again than written."""
@@ -272,7 +273,7 @@ def first_network(config: Config) -> UNet:
     """
     if not config.pretrained:
         return new_network(config)
-    stored = checkpoint.load(Path(config.pretrained))
+    stored = pretrained.load(config.pretrained)
     theirs, ours = stored.record["model"], model_record(config)
     if theirs != ours:
         other = [f"{name} {theirs.get(name)}" for name in ours | theirs if theirs.get(name) != ours.get(name)]
@@ -349,9 +350,14 @@ def _write_state(run: Run, network: nn.Module, optimizer: Any, average: nn.Modul
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} cannot be resumed from ({error})", hint=f"delete {path} to begin anew") from error
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()  # which torch does not ask for
+        state: dict[str, Any] = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        whole = state.keys() >= {"config", "network", "optimizer", "average", "averaged", "history"}
+    except Exception as error:  # a damaged file can raise nearly anything, and torch's own words say how to execute it
+        raise UserError(_DAMAGED.format(path), hint=f"delete {path} to begin anew") from error
+    if not whole:
+        raise UserError(_DAMAGED.format(path), hint=f"delete {path} to begin anew")
     return state
 
 

@@ -20,9 +20,10 @@ from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import remove_leftovers, write_text
-from sonoseg.learning import checkpoint
+from sonoseg.learning import checkpoint, pretrained
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
+from sonoseg.learning.devices import enough_memory, need_device
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
 from sonoseg.learning.networks.encoders import origin
 from sonoseg.learning.networks.unet import UNet
@@ -59,6 +60,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     """
     config = resolve(config, data)
     _claim(config, out, resume)
+    need_device(config)
     remove_leftovers(out)
     if (out / MODEL).exists():
         shutil.rmtree((out / STATE).parent, ignore_errors=True)  # of a run that was killed at its very end
@@ -79,7 +81,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     _tell_machine(out, config)
     digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
-    weights = train(Run(config, training, watched, out / STATE, report, finished))
+    with enough_memory(config):
+        weights = train(Run(config, training, watched, out / STATE, report, finished))
     checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
     shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)
@@ -211,18 +214,18 @@ def told_settings(config: Config) -> dict[str, Any]:
 def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[str, Any]:
     """The record of the network to begin with, empty where there is none.
 
-    Errors: ``UserError`` where it has seen images of a set that a fold is held out of.
+    Errors: ``UserError`` where it has seen images of a set that a fold is held out of, unless it held out the same.
     """
     if not config.pretrained:
         return {}
-    record = checkpoint.load(Path(config.pretrained)).record
+    record = pretrained.load(config.pretrained).record
     held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
     for seen in _sets_seen(record):
-        if held_out.get(seen["set"], -1) >= 0:
+        if held_out.get(seen["set"], -1) not in (-1, seen.get("fold", -1)):
             raise UserError(
                 f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
                 "held out of",
-                hint="begin with a network of another set; fold -1 trains on all",
+                hint="begin with a network of another set, or that held out the same fold; fold -1 trains on all",
             )
     return record
 
@@ -230,7 +233,8 @@ def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[
 def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a network was trained on, as ``also`` tells it."""
     trained = record["trained_on"]
-    return [{name: trained[name] for name in ("set", "citation", "licence")}, *trained["also"]]
+    fold = {"fold": trained["fold"]} if trained["fold"] >= 0 else {}
+    return [{name: trained[name] for name in ("set", "citation", "licence")} | fold, *trained["also"]]
 
 
 def _record(

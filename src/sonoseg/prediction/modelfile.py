@@ -51,6 +51,9 @@ INPUT, OUTPUT, PRESENCE, GATE = "image", "logits", "presence", "gate_"
 """Names in the graph: the input, the output that counts, that of presence (from version 2 on, where the network has
 it), and how the outputs of attention gates begin."""
 
+NETWORK = "network."
+"""Begins the names of the initialisers that are weights as they were trained; what follows is their name in torch."""
+
 WEIGHTS = Path(__file__).parent / "weights"
 """The models that come with the package, ``NAME.onnx``."""
 
@@ -102,6 +105,17 @@ def load(
 def read_record(path: Path) -> Record:
     """Read what a model file says of itself, without loading its network. Errors: as ``load``."""
     return _record(_content(path), path)
+
+
+def read_weights(path: Path) -> tuple[Record, dict[str, NDArray[np.float32]]]:
+    """Read the record of a model file and its weights by their names in torch. Errors: as ``load``.
+
+    Files of an earlier sonoseg, and those in 8-bit integers, lack some: their normalisations are part of convolutions.
+    """
+    content = _content(path)
+    record, stored = _record(content, path), onnxfile.weights(content)
+    named = {name.removeprefix(NETWORK): values for name, values in stored.items() if name.startswith(NETWORK)}
+    return record, named
 
 
 def sidecar(path: Path) -> Record:
@@ -156,6 +170,8 @@ def resolve(name: str | Path, progress: Received | None = None) -> Path:
     known = shipped()
     if text in known:
         return known[text]
+    if not text.strip():
+        raise UserError("an empty name was given for a model", hint=f"--model {next(iter(known), 'FILE.onnx')}")
     if Path(name).is_file():
         return Path(name)
     if Path(name).is_dir():
@@ -258,7 +274,7 @@ def _record(content: bytes, path: Path) -> Record:
     stranger = UserError(f"{path} is not a model of sonoseg", hint="give an .onnx file that `sonoseg export` wrote")
     try:
         record = onnxfile.record(content)
-        external = onnxfile.has_external_data(content)
+        external, loop = onnxfile.has_external_data(content), onnxfile.has_loop(content)
     except (ValueError, LookupError, RecursionError) as error:
         raise stranger from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -275,6 +291,8 @@ def _record(content: bytes, path: Path) -> Record:
         )
     if external:
         raise UserError(f"{path} keeps weights in other files, which is not allowed", hint="save the model as one file")
+    if loop:
+        raise UserError(f"{path} holds a loop or a choice, which might never end", hint="export it again")
     wrong = [key for key, holds in _RULES.items() if not _holds(holds, record.get(key))]
     if wrong:
         found = ", ".join(f"{key} is {record.get(key)!r:.60}" for key in wrong)

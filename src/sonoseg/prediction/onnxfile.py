@@ -1,9 +1,12 @@
-"""The bytes of an ONNX file, read without onnx: its record, a digest of all that counts, and where its weights lie."""
+"""The bytes of an ONNX file, read without onnx: its record, a digest of what counts, its weights, what it may hold."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 KEY = "sonoseg"
 """The entry of ONNX's ``metadata_props`` that holds the record, as JSON."""
@@ -38,10 +41,35 @@ def digest(content: bytes, told: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
+def weights(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """The initialisers of the graph that are ``float32``, by name. Errors: ``ValueError`` or ``LookupError``."""
+    (graph,) = (part for number, part in _fields(memoryview(content)) if number == _GRAPH)
+    found = dict[str, NDArray[np.float32]]()
+    for tensor in (part for number, part in _fields(graph) if number == _INITIALIZER):
+        fields = list(_fields(tensor))
+        told = dict(fields)
+        if _RAW in told and bytes(told[_TYPE]) == _FLOAT:
+            shape = [side for number, part in fields if number == _DIMS for side in _varints(part)]
+            found[str(told[_NAME], "utf-8")] = np.frombuffer(told[_RAW], "<f4").reshape(shape)
+    return found
+
+
 def has_external_data(content: bytes) -> bool:
     """Whether a tensor of the file lies in another file. Errors: ``ValueError`` or ``IndexError`` for a damaged one."""
-    return _external(memoryview(content), "model")
+    return _holds(memoryview(content), "model", "tensor", _lies_elsewhere)
 
+
+def has_loop(content: bytes) -> bool:
+    """Whether a node of the file may repeat or choose a part of the graph, which no network here does, and which might
+    never end. Errors: as ``has_external_data``."""
+    return _holds(memoryview(content), "model", "node", _controls)
+
+
+_GRAPH, _INITIALIZER = 7, 5
+"""Fields of ONNX's ModelProto and GraphProto."""
+
+_DIMS, _TYPE, _NAME, _RAW, _FLOAT = 1, 2, 8, 9, b"\x01"
+"""Fields of ONNX's TensorProto, and what stands in the second for float32."""
 
 _INSIDE = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -58,12 +86,24 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 """Fields of ONNX's TensorProto that a tensor in another file has; the second may be there and 0."""
 
 
-def _external(message: memoryview, kind: str) -> bool:
-    if kind == "tensor":
-        fields = _fields(message)
-        return any(number == _EXTERNAL_DATA or (number == _DATA_LOCATION and any(part)) for number, part in fields)
-    inside = _INSIDE[kind]
-    return any(_external(part, inside[number]) for number, part in _fields(message) if number in inside)
+_OP_TYPE, _CONTROL = 4, {b"Loop", b"Scan", b"If"}
+"""Field of ONNX's NodeProto, and the operators that have graphs of their own."""
+
+
+def _holds(message: memoryview, kind: str, wanted: str, rule: Callable[[memoryview], bool]) -> bool:
+    """Whether the rule holds for a message of the wanted kind, this one or one inside it."""
+    inside = _INSIDE.get(kind, {})
+    return (kind == wanted and rule(message)) or any(
+        _holds(part, inside[number], wanted, rule) for number, part in _fields(message) if number in inside
+    )
+
+
+def _lies_elsewhere(tensor: memoryview) -> bool:
+    return any(number == _EXTERNAL_DATA or (number == _DATA_LOCATION and any(part)) for number, part in _fields(tensor))
+
+
+def _controls(node: memoryview) -> bool:
+    return any(number == _OP_TYPE and bytes(part) in _CONTROL for number, part in _fields(node))
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -111,6 +151,13 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
             return value, place
         if shift > 63:
             raise ValueError("a number is too long")
+
+
+def _varints(message: memoryview) -> Iterator[int]:
+    place = 0
+    while place < len(message):
+        value, place = _varint(message, place)
+        yield value
 
 
 def _field(number: int, content: bytes) -> bytes:

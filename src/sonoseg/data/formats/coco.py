@@ -104,10 +104,14 @@ def _file(path: Path, name: Any) -> Path:
     """The picture of a name. Errors: ``UserError`` where it is missing or lies outside the folder of ``path``."""
     base = path.parent.resolve()
     for folder in (base, base / PICTURES):
-        file = (folder / str(name).replace("\\", "/")).resolve()
+        try:
+            file = (folder / str(name).replace("\\", "/")).resolve()
+            there = file.is_file()
+        except (ValueError, OSError) as error:  # a name that no file can have
+            raise UserError(f"{path}: {name!r:.100} is no name of a file", hint="correct the file") from error
         if not file.is_relative_to(base):
             raise UserError(f"{path}: {name} lies outside {path.parent}", hint="put the file above its images")
-        if file.is_file():
+        if there:
             return file
     raise UserError(f"{path}: {name} is not beside it nor in {PICTURES}", hint=f"put the images into {PICTURES}")
 

@@ -5,7 +5,6 @@ programs pass over. Where it is read again the set is as it was; else groups are
 """
 
 import json
-import math
 import re
 import secrets
 import shutil
@@ -27,6 +26,9 @@ from sonoseg.images.pictures import encode_png
 Json = dict[str, Any]
 
 OURS = "sonoseg"
+
+_LONGEST = 1e6
+"""mm that a pixel is shorter than."""
 
 
 @dataclass(frozen=True)
@@ -170,5 +172,5 @@ def _is_spacing(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(length, int | float) and math.isfinite(length) and length > 0 for length in value)
+        and all(isinstance(length, int | float) and 0 < length < _LONGEST for length in value)
     )

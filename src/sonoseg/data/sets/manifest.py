@@ -70,11 +70,16 @@ def _entry(folder: Path, row: Mapping[str, str], place: str) -> Entry:
 
 def _inside(folder: Path, text: str, place: str) -> Path:
     """A file that the table names. Errors: ``UserError`` where it is none, or lies outside the table's folder."""
-    path = (folder / text.replace("\\", "/")).resolve()
+    told = f"{text:.100}" or "an empty name"
+    try:
+        path = (folder / text.replace("\\", "/")).resolve()
+        there = path.is_file()
+    except (ValueError, OSError) as error:  # a name that no file can have
+        raise UserError(f"{place}: {told!r} is no name of a file ({error})", hint="check the path") from error
     if not path.is_relative_to(folder.resolve()):
-        raise UserError(f"{place}: {text} lies outside {folder}", hint="put the table into a folder above its files")
-    if not path.is_file():
-        raise UserError(f"{place}: {text or 'an empty name'} is no file in {folder}", hint="check the path")
+        raise UserError(f"{place}: {told} lies outside {folder}", hint="put the table into a folder above its files")
+    if not there:
+        raise UserError(f"{place}: {told} is no file in {folder}", hint="check the path")
     return path
 
 

@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from sonoseg.errors import UserError
+from sonoseg.errors import UserError, printable
 
 _RESTORE = "restore it from the release"
 
@@ -36,13 +37,18 @@ def read_rows(path: Path, needed: Iterable[str], delimiter: str = ",") -> list[t
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a table ({error})", hint="check the path") from error
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return _rows(path, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), needed)
+    except csv.Error as error:
+        raise UserError(f"{path} cannot be read as a table ({error})", hint=_RESTORE) from error
+
+
+def _rows(path: Path, table: Any, needed: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
     header = [column.strip() for column in next(table, [])]
     missing = [column for column in needed if column not in header]
     if missing:
-        raise UserError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(header) or 'none'}", hint=_RESTORE
-        )
+        there = printable(", ".join(header)) or "none"
+        raise UserError(f"{path} has no column {', '.join(missing)}; it has {there:.300}", hint=_RESTORE)
     rows = []
     for fields in table:
         if not any(field.strip() for field in fields):
