@@ -51,7 +51,7 @@ def benchmark(
         )
     with stoppable("the same command goes on from there"):
         summary = compare(planned, opened, out, progress(), command_line(), pictures)
-    _table(summary)
+    show(summary)
     typer.echo(f"report: {out / REPORT}")
 
 
@@ -126,7 +126,7 @@ def evaluate(
             typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
     if "frame" in found.summary:
         typer.echo(f"measured in a frame of {found.summary['frame']} pixels, not at each image's own size")
-    _table(found.summary)
+    show(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
 
@@ -165,10 +165,10 @@ def report(
     from sonoseg.experiments.rebuilding import rebuild
 
     for folder in folders:
-        _table(rebuild(folder))
+        show(rebuild(folder))
 
 
-def _table(summary: dict[str, Any]) -> None:
+def show(summary: dict[str, Any]) -> None:
     """The short table on stdout; the page and summary.json say everything."""
     from rich.console import Console
     from rich.table import Table
