@@ -137,10 +137,10 @@ def _checked_kinds(folder: Path, of_nnunet: bool) -> list[Path]:
 
 
 def _name(key: str, names: Mapping[str, str]) -> str | None:
-    """The sample that a file is of: by its whole path, else by its last part; with and without ``_mask``."""
-    last = key.rpartition("/")[2]
-    tried = (key, key.removesuffix("_mask"), last, last.removesuffix("_mask"))
-    return next((names[each] for each in tried if each in names), None)
+    """The sample that a file is of: by its whole path, else by the end of it; with and without ``_mask``."""
+    parts = key.split("/")
+    ends = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((names[each] for end in ends for each in (end, end.removesuffix("_mask")) if each in names), None)
 
 
 def _no_name(first: str, count: int, data: DataSet) -> UserError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.data.folds import Folds
+from sonoseg.data.folds import EXCLUDED, Folds
 from sonoseg.data.predicted import Answered, Given, Read, open_predicted
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
@@ -73,10 +73,12 @@ def _check_names(reads: Mapping[str, Read], wanted: Sequence[str], folds: Folds,
             hint=_meant(reads, folds) or "add it; where nothing was found the mask is empty",
         )
     if surplus := sorted(reads.keys() - set(wanted), key=list(folds.groups).index):
-        fold = next(row.fold for row in folds.rows if row.image == surplus[0])
-        lies = "is in no fold (its label contradicts that of a copy)" if fold is None else f"is of fold {fold}"
+        row = next(row for row in folds.rows if row.image == surplus[0])
+        why = " (its label contradicts that of a copy)" if EXCLUDED in row.flags else ""
+        lies = f"is in no fold{why}" if row.fold is None else f"is of fold {row.fold}"
         raise UserError(
-            f"{len(surplus)} answers are of no image of {where}, the first, {surplus[0]}, {lies}",
+            f"{len(surplus)} answer{'s are' if len(surplus) > 1 else ' is'} of no image of {where}, the first, "
+            f"{surplus[0]}, {lies}",
             hint=_meant(reads, folds) or "take them away",
         )
 
