@@ -56,6 +56,9 @@ def finding(section: Section) -> str:
     """What may be said of the order, in a sentence or two."""
     first, *others = section["entries"]
     dice = first["lesion"]["dice"]
+    if not others:
+        reached = f"{first['name']} reaches a mean lesion Dice of {sentence(dice)} on {dice['n']} images"
+        return f"{reached}; nobody else was judged on all of them."
     told = f"The highest mean lesion Dice, over {dice['n']} images, is that of {first['name']}: {sentence(dice)}."
     known = [entry for entry in others if entry["behind"] and entry["behind"]["low"] is not None]
     if not known:
