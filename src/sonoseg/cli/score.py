@@ -45,7 +45,7 @@ def score(
             masks,
             opened,
             None if folds == "all" else numbers("folds", folds),
-            name or masks[0].resolve().stem,
+            name or (masks[0].stem if masks[0].is_file() else masks[0].resolve().name),
             numbers("seeds", seeds),
             threshold,
             reference,
