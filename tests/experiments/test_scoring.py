@@ -129,3 +129,16 @@ def test_a_packed_set_is_measured_in_its_frame_and_makes_no_entry(data: DataSet,
     assert summary["data"]["frame"] == 64
     assert "measured in a frame of 64" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "entry.toml" not in names(tmp_path / "out")
+
+
+def test_the_truth_of_busi_scores_one_and_silence_nothing(real_data: Path) -> None:
+    busi = open_set(f"busi:{real_data / 'BUSI'}")
+    truths = {sample.name: sample.read()[1] for sample in busi.samples if sample.name in busi.folds.test(0)}
+    model = score(truths, busi, [0], "truth")["models"]["truth"]
+    assert (model["lesion"]["images"], model["normal"]["images"]) == (129, 26)
+    assert model["lesion"]["dice"]["mean"] == model["lesion"]["nsd"]["mean"] == 1
+    assert model["normal"]["drawn"]["mean"] == 0
+    silence = score(lambda image: np.zeros(image.shape, bool), busi, [0], "silence")
+    assert silence["models"]["silence"]["lesion"]["dice"]["mean"] == silence["nothing"]["lesion"]["dice"]["mean"] == 0
+    with pytest.raises(UserError, match=r"first, benign \(269\), is in no fold \(its label contradicts"):
+        score(truths | {"benign (269)": truths["benign (1)"]}, busi, [0], "truth")
