@@ -105,3 +105,27 @@ def test_the_core_predicts_without_scipy(tmp_path: Path) -> None:
     done = python(f"import sys; sys.argv = {command}; from sonoseg.cli import main; main()", "scipy", "jinja2")
     assert done.returncode == 2
     assert install("data") in done.stderr
+
+
+def test_masks_are_scored_and_set_side_by_side_without_torch(tmp_path: Path) -> None:
+    code = f"""
+        import sonoseg
+        data = sonoseg.open_set("phantom:20")
+        part = sonoseg.split(data, fold=0)
+        masks = {{sample.name: sample.read()[1] for sample in part.test}}
+        sonoseg.score(masks, data, folds=[0], name="truth", out=r"{tmp_path / "truth"}")
+        from pathlib import Path
+        form = Path(r"{tmp_path / "truth" / "entry.toml"}")
+        form.write_text(form.read_text().replace('on = ""', 'on = "x"').replace('licence = ""', 'licence = "x"'))
+        import sys
+        sys.argv = ["sonoseg", "leaderboard", r"{tmp_path}", "--out", r"{tmp_path / "board.html"}"]
+        from sonoseg.cli import main
+        main()
+    """
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    assert "phantom, fold 0" in done.stdout
+    done = python("import sys; sys.argv = ['sonoseg', 'score', '.', '--data', 'phantom']; "
+                  "from sonoseg.cli import main; main()", "scipy", "jinja2")  # fmt: skip
+    assert done.returncode == 2
+    assert install("data") in done.stderr

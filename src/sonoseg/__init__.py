@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sonoseg.data.sets.sources import open_set as open_set
+    from sonoseg.data.splits import split as split
     from sonoseg.errors import UserError as UserError
-    from sonoseg.evaluation.scoring import score as score
+    from sonoseg.evaluation.single import measure as measure
+    from sonoseg.experiments.scoring import score as score
     from sonoseg.images.pictures import Image as Image
     from sonoseg.images.pictures import read_image as read_image
     from sonoseg.prediction.lesions import Lesion as Lesion
@@ -18,10 +20,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "prediction.modelfile", "Predictor": "prediction.predictor", "Prediction": "prediction.predictor",
     "Lesion": "prediction.lesions", "Image": "images.pictures", "read_image": "images.pictures",
-    "open_set": "data.sets.sources", "score": "evaluation.scoring", "UserError": "errors",
+    "open_set": "data.sets.sources", "split": "data.splits", "score": "experiments.scoring",
+    "measure": "evaluation.single", "UserError": "errors",
 }  # fmt: skip
 
-__all__ = ["Image", "Lesion", "Prediction", "Predictor", "UserError", "load", "open_set", "read_image", "score"]
+__all__ = [
+    "Image", "Lesion", "Prediction", "Predictor", "UserError", "load", "measure", "open_set", "read_image", "score",
+    "split",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -46,3 +46,11 @@ def test_groups_and_folds_are_told(
     assert capsys.readouterr().out.startswith("7 images in 3 groups; 3 folds of 2 to 3 images\n")
     assert sonoseg(monkeypatch, "data", "audit", source, "--out", str(tmp_path / "audit")) == 0
     assert "7 images show 3 different scans: 7 of them lie in 3 groups of copies." in capsys.readouterr().out
+
+
+def test_where_nnunet_looks_for_the_folds_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "Dataset501_phantom"
+    assert sonoseg(monkeypatch, "data", "convert", "phantom:20", "--to", "nnunet", "--out", str(out)) == 0
+    assert f"copy {out / 'splits_final.json'} to nnUNet_preprocessed/{out.name}" in capsys.readouterr().out

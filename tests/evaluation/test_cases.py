@@ -118,3 +118,21 @@ def test_what_no_row_tells_has_no_column(tmp_path: Path) -> None:
     assert [case.presence for case in read_cases(tmp_path / "cases.csv")] == pytest.approx(
         [0.25, math.nan], nan_ok=True
     )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace(b",963,", b",many,"), "line 2: could not convert string to float: 'many'"),
+        (lambda text: text.replace(b",963,", b",963.5,"), "line 2: tp is 963.5; a whole number is needed"),
+        (lambda text: text.replace(b",963,", b",inf,"), "line 2: "),
+        (lambda text: text[:-40], "has another number of fields"),
+        (lambda text: text + b"a,b", "has another number of fields"),
+        (lambda text: text.replace(b"unet", b"\xff"), "is damaged"),
+    ],
+)
+def test_a_damaged_table_is_refused_by_line(tmp_path: Path, damage: object, message: str) -> None:
+    text = (RESULTS / "busi-four-unets" / "cases.csv").read_bytes()
+    (tmp_path / "cases.csv").write_bytes(damage(text))  # type: ignore[operator]
+    with pytest.raises(UserError, match=message):
+        read_cases(tmp_path / "cases.csv")

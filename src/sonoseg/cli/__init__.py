@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli import dicom, measure, predict, publish, serve, sets, train
+from sonoseg.cli import dicom, measure, predict, publish, score, serve, sets, train
 from sonoseg.errors import UserError, printable
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (
     predict.predict, predict.card, serve.serve, train.benchmark, train.train, train.evaluate, train.models,
-    train.report, publish.export, publish.publish, publish.rescore,
+    train.report, score.score, score.leaderboard, publish.export, publish.publish, publish.rescore,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(sets.app, name="data")

@@ -126,6 +126,10 @@ def convert(
         raise UserError(f"--to is {to!r}; {', '.join(WRITERS)} are allowed", hint="--to nnunet")
     WRITERS[to](open_set(source), out, Bar("converting").step)
     typer.echo(f"written: {out}")
+    if to == "nnunet":
+        typer.echo(
+            f"its folds: copy {out / 'splits_final.json'} to nnUNet_preprocessed/{out.name}, or it makes its own"
+        )
 
 
 @app.command("pack")

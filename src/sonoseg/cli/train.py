@@ -11,6 +11,7 @@ from sonoseg.cli.options import (
     HeldOut,
     Typed,
     command_line,
+    held_out,
     need_folder,
     need_training,
     numbers,
@@ -63,7 +64,7 @@ def benchmark(
         )
     with stoppable("the same command goes on from there"):
         summary = compare(planned, data, out, bars(), command_line(), pictures)
-    _table(summary)
+    show(summary)
     typer.echo(f"report: {out / REPORT}")
 
 
@@ -139,7 +140,7 @@ def evaluate(
             typer.echo(sentence)
         if not external["models"]:
             typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
-    _table(found.summary)
+    show(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
 
@@ -178,10 +179,10 @@ def report(
     from sonoseg.experiments.rebuilding import rebuild
 
     for folder in folders:
-        _table(rebuild(folder))
+        show(rebuild(folder))
 
 
-def _table(summary: dict[str, Any]) -> None:
+def show(summary: dict[str, Any]) -> None:
     """The short table on stdout; the page and summary.json say everything."""
     from rich.console import Console
     from rich.table import Table

@@ -178,9 +178,14 @@ class Difference:
         return self.together.low > -MARGIN and self.together.high < MARGIN
 
 
-def differences(scores: Scores) -> list[Difference]:
-    """Compare every pair of models, clustered by group and adjusted for the number of pairs."""
+def differences(scores: Scores, first_alone: bool = False) -> list[Difference]:
+    """Compare every pair of models, clustered by group and adjusted for the number of pairs.
+
+    first_alone: only the first model with each of the others.
+    """
     pairs = list(combinations(zip(scores.models, scores.runs, strict=True), 2))
+    if first_alone:
+        pairs = pairs[: max(0, len(scores.models) - 1)]
     together = bootstrap_simultaneous([one - other for (_, one), (_, other) in pairs], scores.groups)
     return [
         Difference(first, second, bootstrap_difference(one, other, scores.groups), adjusted)

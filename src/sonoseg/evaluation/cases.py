@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -144,20 +144,28 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 def read_cases(path: Path) -> list[Case]:
     """Read what ``write_cases`` wrote; the columns that a table lacks are NaN.
 
-    Errors: ``UserError`` for a file that is missing or has other columns.
+    Errors: ``UserError`` for a file that is missing, damaged or has other columns, and for what is no number.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist", hint="`sonoseg benchmark` and `sonoseg evaluate` write such tables")
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            if not {*COLUMNS} - {*LATER} <= (given := set(reader.fieldnames or ())) <= {*COLUMNS}:
+            given = set(reader.fieldnames or ())
+            if not {*COLUMNS} - {*LATER} <= given <= {*COLUMNS}:
                 raise UserError(f"{path} is not a table of cases of this version", hint="evaluate again")
-            return [
-                Case(**{name: _value(name, row[name] if name in given else "") for name in COLUMNS}) for row in reader
-            ]
-    except (ValueError, OverflowError, TypeError, csv.Error) as error:
-        raise UserError(f"{path} is a damaged table of cases ({error})", hint="evaluate again") from error
+            return [_case(row, given, f"{path}, line {reader.line_num}") for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged ({error})", hint="copy it again, or evaluate again") from error
+
+
+def _case(row: Mapping[Any, Any], given: Collection[str], place: str) -> Case:
+    if None in row or None in row.values():
+        raise UserError(f"{place} has another number of fields than the table has columns", hint="evaluate again")
+    try:
+        return Case(**{name: _value(name, row[name] if name in given else "") for name in COLUMNS})
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{place}: {error}", hint="evaluate again") from error
 
 
 def by_model(cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -233,4 +241,8 @@ def _value(name: str, text: str) -> Any:
         return text
     number = float(text) if text else math.nan
     whole = name in ("fold", "seed", "height", "width", "marks") or name in COUNTS
-    return int(number) if whole and not math.isnan(number) else number
+    if not whole or math.isnan(number):
+        return number
+    if number != int(number):
+        raise ValueError(f"{name} is {text}; a whole number is needed")
+    return int(number)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.data.folds import Folds
-from sonoseg.data.samples import DataSet, Sample, digest_of
+from sonoseg.data.samples import DataSet, Pair, Sample, digest_of
 from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.calibration import Counted, count
@@ -20,6 +19,7 @@ from sonoseg.evaluation.cases import Case
 from sonoseg.evaluation.metrics import measure
 from sonoseg.evaluation.sizes import longest
 from sonoseg.images.marks import marks
+from sonoseg.images.pictures import Image
 from sonoseg.prediction import modelfile
 from sonoseg.prediction.predictor import Prediction, Predictor
 
@@ -27,6 +27,9 @@ BATCH = 16
 
 Judging = Callable[[int, int], None]
 """Told after each batch: images judged, of how many."""
+
+Run = tuple[str, int, int]
+"""Model, fold and seed that a row is called by."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,20 @@ class Evaluation:
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
         return Evaluation((*self.cases, *other.cases), (*self.counts, *other.counts))
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is judged of one image.
+
+    mask: ``bool (H, W)``. probability: float ``(H, W)`` in [0, 1]; None where a mask is all there is. confidence,
+    presence: as of ``Prediction``; NaN where they are not told.
+    """
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32] | None = None
+    confidence: float = math.nan
+    presence: float = math.nan
 
 
 def of_model(name: str | Path) -> Candidate:
@@ -122,47 +139,69 @@ def evaluate(
 
     Errors: ``UserError`` where an image that was trained on is among the samples, and those of ``Sample.read``.
     """
-    seen, found = frozenset(candidate.trained_on["digests"]), Evaluation()
+    seen = frozenset(candidate.trained_on["digests"])
+
+    def answers(part: Sequence[Sample], images: Sequence[Image]) -> list[Answer]:
+        for sample, image in zip(part, images, strict=True):
+            _refuse_seen(sample, digest_of(sample, image) in seen)
+        return [_answer(prediction) for prediction in candidate.predictor.predict_batch(images)]
+
+    return measure_all(samples, data, answers, lambda _: (candidate.model, candidate.fold, candidate.seed), progress)
+
+
+def measure_all(
+    samples: Sequence[Sample],
+    data: DataSet,
+    answers: Callable[[Sequence[Sample], Sequence[Image]], Sequence[Answer]],
+    run_of: Callable[[Sample], Run],
+    progress: Judging | None = None,
+) -> Evaluation:
+    """Measure what answers these samples of a set, a batch at a time, in order: whatever network gave it.
+
+    run_of: what the row of a sample is called by. Errors: those of ``Sample.read`` and of ``answers``.
+    """
+    found = Evaluation()
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(samples), BATCH):
             part = samples[start : start + BATCH]
             pairs = list(pool.map(lambda sample: sample.read(), part))
-            for sample, (image, _) in zip(part, pairs, strict=True):
-                _refuse_seen(sample, digest_of(sample, image) in seen)
-            predictions = candidate.predictor.predict_batch([image for image, _ in pairs])
+            given = answers(part, [image for image, _ in pairs])
             groups = [data.folds.groups[sample.name] for sample in part]
-            truths = [truth for _, truth in pairs]
-            found = sum(pool.map(partial(_one, candidate), part, groups, predictions, truths), found)
+            found = sum(pool.map(_judged, map(run_of, part), part, groups, pairs, given), found)
             if progress:
                 progress(len(found.cases), len(samples))
     return found
 
 
-def _one(
-    candidate: Candidate, sample: Sample, group: str, prediction: Prediction, truth: NDArray[np.bool_]
-) -> Evaluation:
-    """Measure one image; its band is counted where it has a lesion."""
-    height, width = prediction.image.shape
+def _judged(run: Run, sample: Sample, group: str, pair: Pair, answer: Answer) -> Evaluation:
+    """Measure one image: its row, and where it has a lesion and probabilities are told the count of its band."""
+    (model, fold, seed), (image, truth) = run, pair
+    height, width = image.shape
     case = Case(
         image=sample.name,
         label=sample.label,
         group=group,
-        model=candidate.model,
-        fold=candidate.fold,
-        seed=candidate.seed,
+        model=model,
+        fold=fold,
+        seed=seed,
         height=height,
         width=width,
-        **measure(prediction.mask, truth, prediction.probability, prediction.image.spacing),
-        confidence=prediction.confidence,
-        marks=int(marks(prediction.image) if sample.marks is None else sample.marks),
-        presence=math.nan if prediction.presence is None else prediction.presence,
-        diameter=longest(prediction.mask),
+        **measure(answer.mask, truth, answer.probability, image.spacing),
+        confidence=answer.confidence,
+        marks=int(marks(image) if sample.marks is None else sample.marks),
+        presence=answer.presence,
+        diameter=longest(answer.mask),
         true_diameter=longest(truth),
     )
-    if not case.has_lesion:
+    if answer.probability is None or not case.has_lesion:
         return Evaluation((case,))
-    found = count(prediction.probability, truth)
-    return Evaluation((case,), (Counted(case.model, case.fold, case.seed, case.image, group, found),))
+    found = count(answer.probability, truth)
+    return Evaluation((case,), (Counted(model, fold, seed, sample.name, group, found),))
+
+
+def _answer(prediction: Prediction) -> Answer:
+    presence = math.nan if prediction.presence is None else prediction.presence
+    return Answer(prediction.mask, prediction.probability, prediction.confidence, presence)
 
 
 def _refuse_seen(sample: Sample, seen: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sonoseg.data import folds
+from sonoseg.data.samples import DataSet
 from sonoseg.evaluation import breakdown, calibration, presence
 from sonoseg.evaluation.breakdown import MARGIN, Scores
 from sonoseg.evaluation.calibration import Counted
@@ -79,6 +81,29 @@ def sum_up(cases: Sequence[Case], counts: Sequence[Counted] = ()) -> dict[str, A
     if by_name:
         summary["calibration"] = {model: calibration.summarise(rows) for model, rows in by_name.items()}
     return summary | {"curves": _curves(scores)}
+
+
+def of_one(cases: Sequence[Case]) -> dict[str, Any]:
+    """The figures of one model alone, as ``sum_up`` has them under its name: means with intervals; plain data."""
+    return _model(table(cases))
+
+
+def of_nothing(cases: Sequence[Case]) -> dict[str, Any]:
+    """What drawing nothing scores on the images of one model; plain data."""
+    return _model(_silent(table(cases)), certain=True)
+
+
+def of_set(data: DataSet) -> dict[str, Any]:
+    """What a summary says of the set: its name, images, groups, source, and the checksum of its folds."""
+    return {
+        "name": data.name,
+        "images": len(data.samples),
+        "used": sum(row.fold is not None for row in data.folds.rows),
+        "grouping": data.grouping,
+        "citation": data.citation,
+        "licence": data.licence,
+        "folds_sha256": folds.checksum(data.folds),
+    }
 
 
 def write_tables(folder: Path, cases: Sequence[Case], counts: Sequence[Counted], summary: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from sonoseg.evaluation import calibration
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import judge
-from sonoseg.evaluation.summary import CALIBRATION, CASES, sum_up, write_tables
+from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
 from sonoseg.experiments.plan import Cell, Plan
 from sonoseg.learning import checkpoint
@@ -192,15 +192,7 @@ def _counts(cells: Sequence[Cell], out: Path) -> list[Counted]:
 
 def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
     return {
-        "data": {
-            "name": data.name,
-            "images": len(data.samples),
-            "used": sum(row.fold is not None for row in data.folds.rows),
-            "grouping": data.grouping,
-            "citation": data.citation,
-            "licence": data.licence,
-            "folds_sha256": folds.checksum(data.folds),
-        },
+        "data": of_set(data),
         "settings": {name: value for name, value in plan.settings().items() if name != "model"},
         "arms": plan.own_settings(),
         "folds": list(plan.folds),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -173,12 +173,19 @@ def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
     Rule: the brightest of the colour channels counts, alpha does not; values are 0 and 1, or 0 and 255 cut at 128.
     Errors: as ``read_image``.
     """
+    values = read_levels(path, max_pixels)
+    return np.asarray(values > (0 if values.max(initial=0) <= 1 else 127))
+
+
+def read_levels(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """Read what a mask or a map holds, ``(H, W)``, as it is stored: whole numbers, of more than 8 bits too, or floats.
+
+    The brightest of the colour channels counts, alpha does not. Errors: as ``read_image``.
+    """
     with _opened(path, max_pixels) as picture:
         if picture.mode in {"1", "L", "I", "F"} or picture.mode.startswith("I;16"):
-            values = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
-        else:
-            values = np.asarray(picture.convert("RGB")).max(axis=2)
-    return np.asarray(values > (0 if values.max(initial=0) <= 1 else 127))
+            return np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+        return np.asarray(np.asarray(picture.convert("RGB")).max(axis=2))
 
 
 def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from small_set import assert_same, small_set
-from sonoseg.data.formats.coco import open_coco, to_coco
+from sonoseg.data.formats.coco import open_coco, open_results, to_coco
 from sonoseg.data.samples import ALONE
 from sonoseg.errors import UserError
 from trees import blob, grey, write
@@ -117,3 +117,80 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_folder_in_use_is_refused(written):
     with pytest.raises(UserError, match="is there already"):
         to_coco(small_set(), written.parent)
+
+
+def results(path, entries):
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def answers(path, data, wanted=None):
+    wanted = [sample.name for sample in data.samples] if wanted is None else wanted
+    reads = open_results(path, data, wanted, 0.5)
+    return {sample.name: reads[sample.name](sample.read()[0]) for sample in data.samples if sample.name in reads}
+
+
+def test_detections_of_a_network_are_united_where_their_score_counts(written):
+    full = {"size": [24, 32], "counts": [0, 768]}
+    path = results(
+        written.parent / "results.json",
+        [
+            {"image_id": 1, "category_id": 1, "segmentation": {"size": [24, 32], "counts": [5, 3, 760]}, "score": 0.5},
+            {"image_id": 1, "category_id": 1, "segmentation": {"size": [24, 32], "counts": [9, 1, 758]}},
+            {"image_id": 1, "category_id": 2, "segmentation": full, "score": 0.49},
+            {"image_id": 4, "category_id": 2, "segmentation": full, "score": 0.1},
+        ],
+    )
+    for data in (small_set(), open_coco(str(written))):
+        found = answers(path, data)
+        assert np.flatnonzero(found["benign (1)"].T.ravel()).tolist() == [5, 6, 7, 9]
+        assert not any(found[name].any() for name in found.keys() - {"benign (1)"})
+        assert len(found) == 5
+
+
+def test_of_images_without_a_detection_those_that_are_wanted_are_silent(written):
+    path = results(written.parent / "r.json", [{"image_id": 5, "segmentation": [], "score": 1}])
+    assert answers(path, small_set(), ["benign (1)"]).keys() == {"benign (1)", "p/x"}
+
+
+def test_a_file_of_annotations_is_an_answer_by_itself(written, tmp_path):
+    moved = tmp_path / "answer.json"
+    moved.write_bytes(written.read_bytes())
+    for name, mask in answers(moved, small_set(), []).items():
+        assert np.array_equal(mask, next(s for s in small_set().samples if s.name == name).read()[1])
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([{"image_id": 77, "segmentation": [], "score": 1}], "detection 0 has the image_id 77"),
+        ([{"image_id": 1, "segmentation": [], "score": 1.5}], r"score 1.5; .* scores in \[0, 1\]"),
+        ([{"image_id": 1, "segmentation": [], "score": "high"}], "score high"),
+        ([{"image_id": 1, "bbox": [0, 0, 3, 3], "score": 1}], "annotation 0 of .* it is NoneType"),
+        ([{"image_id": 1, "segmentation": {"size": [3, 3], "counts": [9]}}], "its size is"),
+        ([3], "no right list 'results'"),
+        ({"annotations": []}, "no right list 'images'"),
+    ],
+)
+def test_what_are_no_results_is_refused(written, entries, message):
+    path = results(written.parent / "r.json", entries)
+    with pytest.raises(UserError, match=message):
+        answers(path, small_set())
+
+
+def test_results_without_the_images_that_their_ids_are_of(written, tmp_path):
+    path = results(tmp_path / "r.json", [])
+    with pytest.raises(
+        UserError, match=r"annotations\.json, which tells the images of their ids, is not there"
+    ) as caught:
+        answers(path, small_set())
+    assert "--data coco:" in caught.value.hint
+    content = json.loads(written.read_text())
+    content["images"][1] |= {"sonoseg": {"name": "benign (1)"}}
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"benign \(1\) is in it twice"):
+        answers(path, small_set())
+    content["images"][1] |= {"sonoseg": {"name": "benign (9)"}}
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"benign \(9\) is of no image of small"):
+        answers(path, small_set())

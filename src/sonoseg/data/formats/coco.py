@@ -1,8 +1,8 @@
-"""COCO annotations of lesions, in and out."""
+"""COCO annotations of lesions, in and out, and detections of another network."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from sonoseg.data.samples import DataSet, Pair
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
 from sonoseg.images import masks
-from sonoseg.images.pictures import read_image
+from sonoseg.images.pictures import Image, read_image
 from sonoseg.prediction.lesions import components
 
 FILE, PICTURES = "annotations.json", "images"
@@ -89,6 +89,64 @@ def open_coco(where: str) -> DataSet:
     return exchange.data_set("coco", where, records, readers, ours)
 
 
+def open_results(
+    path: Path, data: DataSet, wanted: Collection[str], least_score: float
+) -> Mapping[str, Callable[[Image], masks.Mask]]:
+    """Read what a network detected: a list of results, or a file of annotations; all of an image are united.
+
+    By the name of the sample: gives the mask of its image, ``bool (H, W)``. Ids are those of the set, where that is
+    COCO's, else of ``annotations.json`` beside the results, as ``to_coco`` writes it; a file of annotations has its
+    own. A detection without ``score`` counts, one of a lower score than ``least_score`` does not. A list does not name
+    images without a detection: on those of the ``wanted`` ones nothing is drawn.
+    Errors: ``UserError`` for what is neither, an image that the set lacks, a score outside [0, 1], no segmentation.
+    """
+    content = exchange.load_json(path)
+    listed = isinstance(content, list)
+    kind, _, where = data.spec.partition(":")
+    source = (Path(where) if kind == "coco" else path.with_name(FILE)) if listed else path
+    if listed and not source.is_file():
+        raise UserError(
+            f"{path} is a list of detections; {source}, which tells the images of their ids, is not there",
+            hint="give the annotations that the ids are of: --data coco:annotations.json",
+        )
+    names = _names(exchange.load_json(source) if listed else content, source, data)
+    key = "results" if listed else "annotations"
+    told = {number: list[Json]() for number, name in names.items() if not listed or name in wanted}
+    for place, each in enumerate(_list({key: content} if listed else content, key, path)):
+        score = each.get("score", 1)
+        if each.get("image_id") not in names or not isinstance(score, int | float) or not 0 <= score <= 1:
+            raise UserError(
+                f"{path}: detection {place} has the image_id {each.get('image_id')} and the score {score}; "
+                f"ids of {source.name} and scores in [0, 1] are needed",
+                hint="correct the file",
+            )
+        of_image = told.setdefault(each["image_id"], [])
+        if score >= least_score:
+            of_image.append({"id": place} | each)
+    return {
+        names[number]: partial(_united, path, tuple((each["id"], each.get("segmentation")) for each in of_image))
+        for number, of_image in told.items()
+    }
+
+
+def _names(content: Any, path: Path, data: DataSet) -> dict[Any, str]:
+    """The sample of each id. Errors: ``UserError`` for an image that the set lacks and for two of one name."""
+    names: dict[Any, str] = {}
+    known = {sample.name for sample in data.samples}
+    for image in _list(content, "images", path):
+        key = Path(str(image.get("file_name"))).with_suffix("").as_posix()
+        name = exchange.mapping(image.get(exchange.OURS)).get("name") or key
+        if name not in known or name in names.values():
+            what = "is in it twice" if name in known else f"is of no image of {data.name}"
+            raise UserError(f"{path}: {name} {what}", hint="give the annotations of that set")
+        names[image.get("id")] = name
+    return names
+
+
+def _united(path: Path, outlines: Outlines, image: Image) -> masks.Mask:
+    return _union(path, image.source, outlines, image.shape)
+
+
 def _list(content: Any, key: str, path: Path) -> list[Json]:
     value = content.get(key) if isinstance(content, dict) else None
     if not isinstance(value, list) or not all(isinstance(each, dict) and _has_plain_ids(each) for each in value):
@@ -124,13 +182,17 @@ def _label(categories: set[str]) -> str:
 
 def _read(path: Path, file: Path, outlines: Outlines, spacing: tuple[float, float] | None) -> Pair:
     image = read_image(file)
-    union = np.zeros(image.shape, bool)
+    return replace(image, spacing=spacing), _union(path, file.name, outlines, image.shape)
+
+
+def _union(path: Path, name: str, outlines: Outlines, shape: tuple[int, int]) -> masks.Mask:
+    union = np.zeros(shape, bool)
     for number, segmentation in outlines:
         try:
-            union |= masks.decode(segmentation, image.shape)
+            union |= masks.decode(segmentation, shape)
         except (ValueError, OverflowError) as error:
-            raise UserError(f"{path}: annotation {number} of {file.name}: {error}", hint="correct the file") from error
-    return replace(image, spacing=spacing), union
+            raise UserError(f"{path}: annotation {number} of {name}: {error}", hint="correct the file") from error
+    return union
 
 
 def _annotations(first: int, image: int, category: int, mask: masks.Mask) -> Iterator[Json]:

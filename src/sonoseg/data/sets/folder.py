@@ -104,7 +104,7 @@ def _find(folder: Path, options: dict[str, str]) -> tuple[Found, Found]:
 
 
 def _by_pattern(folder: Path, image_glob: str, mask_glob: str) -> tuple[Found, Found]:
-    names = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
+    names = {path.relative_to(folder).as_posix(): path for path in files_of(folder)}
     images, masks = (
         re.compile("".join(_WILD.get(t) or re.escape(t) for t in _tokens(g))) for g in (image_glob, mask_glob)
     )
@@ -150,7 +150,7 @@ def _stem(path: Path, base: Path) -> str:
     return path.relative_to(base).with_suffix("").as_posix()
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
     """All files below a folder but hidden ones and what file managers leave."""
     return sorted(
         path
@@ -162,7 +162,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    files = _files(folder)
+    files = files_of(folder)
     for path in files:
         if path.suffix.lower() not in PICTURES:
             raise UserError(f"{path} is no picture; images and masks alone are read", hint=f"move it away, or: {_HOW}")

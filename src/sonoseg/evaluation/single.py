@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.metrics import measure
+from sonoseg.evaluation import metrics
 from sonoseg.prediction.predictor import Prediction
 
 
-def score(found: Prediction | NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, Any]:
+def measure(found: Prediction | NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, Any]:
     """Measure a prediction, or a mask of any origin, ``bool (H, W)``, against the truth, ``bool (H, W)``.
 
     Gives what ``metrics.measure`` gives: Dice, IoU, HD95, lesions found, and so on, by name; in mm where a prediction's
@@ -24,5 +24,5 @@ def score(found: Prediction | NDArray[np.bool_], truth: NDArray[np.bool_]) -> di
     if mask.shape != truth.shape:
         raise UserError(f"the drawn mask is {mask.shape} and the truth {truth.shape}", hint="give both of one image")
     if isinstance(found, Prediction):
-        return measure(mask, truth, found.probability, found.image.spacing)
-    return measure(mask, truth)
+        return metrics.measure(mask, truth, found.probability, found.image.spacing)
+    return metrics.measure(mask, truth)

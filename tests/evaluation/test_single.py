@@ -12,10 +12,10 @@ def test_a_prediction_is_measured_with_what_it_knows() -> None:
     mask, truth = blob(), blob(left=10)
     image = Image(np.zeros(mask.shape, np.uint8), (0.1, 0.1))
     found = Prediction(image, mask.astype(np.float32), mask)
-    told = sonoseg.score(found, truth)
+    told = sonoseg.measure(found, truth)
     assert told == pytest.approx(measure(mask, truth, found.probability, (0.1, 0.1)), nan_ok=True)
     assert told["dice"] == pytest.approx(2 * 63 / 162)
-    assert sonoseg.score(mask, truth)["dice"] == told["dice"]
+    assert sonoseg.measure(mask, truth)["dice"] == told["dice"]
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_a_prediction_is_measured_with_what_it_knows() -> None:
 )
 def test_masks_of_another_form_are_refused(drawn: object, truth: object, said: str) -> None:
     with pytest.raises(sonoseg.UserError, match=said) as caught:
-        sonoseg.score(drawn, truth)
+        sonoseg.measure(drawn, truth)
     assert caught.value.hint
