@@ -1,6 +1,6 @@
 // The page: which button, key and slider does what, and how it begins.
 import { button, radios } from "./buttons.js";
-import { TOOLS, desk, fill, flip, giveUp, keepThreshold, look, moveThreshold, redo, removeChosen, resetWindow, saver, smooth, swap, take, undo } from "./desk.js";
+import { TOOLS, back, desk, fill, flip, giveUp, keepThreshold, look, moveThreshold, redo, removeChosen, resetWindow, saver, smooth, swap, take, undo } from "./desk.js";
 import { exporting, token } from "./dialogs.js";
 import { Intake, dropped } from "./intake.js";
 import { Keys } from "./keys.js";
@@ -17,11 +17,11 @@ const finish = () => desk.tool.finish && desk.tool.active && desk.tool.finish();
 const theme = (name) => remember("theme", (document.documentElement.dataset.theme = name));
 
 const ACTIONS = [
-  ["undo", "Z", "Undo", "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 6 6", undo],
-  ["redo", "Shift+Z", "Redo", "M15 7l5 5-5 5M20 12H10a6 6 0 0 0-6 6", redo],
-  ["smooth", "S", "Smooth", "M3 15c3-9 6-9 9-3s6 6 9-3", smooth],
-  ["fill", "F", "Fill holes", "M12 3a9 9 0 1 0 .01 0zM12 9a3 3 0 1 0 .01 0zM12 8v8M8 12h8", fill],
-  ["delete", "Delete", "Delete the chosen lesion", "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M10 11v6M14 11v6", removeChosen],
+  ["undo", "Z", "Undo", "Undo", "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 6 6", undo],
+  ["redo", "Shift+Z", "Redo", "Redo", "M15 7l5 5-5 5M20 12H10a6 6 0 0 0-6 6", redo],
+  ["smooth", "S", "Smooth", "Smooth", "M3 15c3-9 6-9 9-3s6 6 9-3", smooth],
+  ["fill", "F", "Fill holes", "Fill", "M12 3a9 9 0 1 0 .01 0zM12 9a3 3 0 1 0 .01 0zM12 8v8M8 12h8", fill],
+  ["delete", "Delete", "Delete the chosen lesion", "Delete", "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M10 11v6M14 11v6", removeChosen],
 ];
 
 const ROWS = [
@@ -29,6 +29,7 @@ const ROWS = [
   ["Tools", ["X"], "Swap brush and eraser", swap],
   ["Tools", ["[", "]"], "Smaller, larger brush", (key) => desk.resize(key === "[" ? -2 : 2)],
   ["Tools", ["Enter"], "Close the outline", finish],
+  ["Tools", ["Backspace"], "Take a corner or a point away", back],
   ["Tools", ["Escape"], "Give up what was begun", giveUp],
   ["Correct", ["Z", "Ctrl+Z"], "Undo, also in mid-stroke", undo],
   ["Correct", ["Shift+Z", "Ctrl+Y", "Ctrl+Shift+Z"], "Redo", redo],
@@ -90,7 +91,7 @@ const on = (id, kind, act) => $(id).addEventListener(kind, act);
 
 function wireButtons() {
   radios($("tools"), TOOLS, take);
-  $("actions").append(...ACTIONS.map((action) => button(...action)));
+  $("actions").append(...ACTIONS.map((action) => Object.assign(button(...action), { disabled: true })));
   const clicks = {
     add: chooseFiles, choose: chooseFiles, export: openExport, help: openKeys, "reset-window": resetWindow, forget,
     accept: () => judge("accepted"), reject: () => judge("rejected"), next: acceptAndGoOn,
@@ -102,6 +103,7 @@ function wireButtons() {
   };
   for (const [id, act] of Object.entries(clicks)) on(id, "click", act);
   on("ruler", "submit", keepSpacing);
+  on("ruler", "keydown", (event) => event.key === "Escape" && (giveUp(), $("canvas").focus()));
   on("keys", "close", () => remember("single", $("single").checked));
 }
 

@@ -7,6 +7,7 @@ import * as server from "./server.js";
 import { Work } from "./work.js";
 
 const KEPT = 30; // frames that are held with their undo
+const PARTS = ["judge", "looks", "pixel", "forget"], ACTIONS = ["undo", "redo", "smooth", "fill", "delete"];
 
 const works = new Map(), cases = new Map();
 let model = null, opening = null, since = null;
@@ -64,7 +65,7 @@ function stage(work) {
   desk.view.probability = null;
   desk.view.measured([]);
   desk.view.show(work.image);
-  for (const part of ["judge", "looks"]) $(part).hidden = false;
+  for (const part of PARTS) $(part).hidden = false;
   $("welcome").hidden = true;
   $("export").disabled = false;
   showFrames(work);
@@ -94,8 +95,8 @@ function show() {
   $("headline").className = work.lesions.length ? "" : "none";
   say(told);
   findings.list($("lesions"), work.lesions, work.chosen, (lesion) => desk.choose(lesion.number), remove);
-  $("caution").hidden = $("delete").disabled = !work.lesions.length;
-  $("delete").disabled = !work.lesions.length;
+  for (const action of ["smooth", "fill", "delete"]) $(action).disabled = !work.lesions.length;
+  $("caution").hidden = !work.lesions.length;
   $("undo").disabled = !work.history.done.length;
   $("redo").disabled = !work.history.undone.length;
   $("threshold-out").textContent = work.threshold.toFixed(2);
@@ -218,7 +219,8 @@ export async function forget() {
 function clear() {
   desk.work = null;
   desk.view.show(null);
-  for (const part of ["judge", "looks", "frames", "caution"]) $(part).hidden = true;
+  for (const part of [...PARTS, "frames", "caution"]) $(part).hidden = true;
+  for (const action of ACTIONS) $(action).disabled = true;
   $("lesions").replaceChildren();
   $("headline").textContent = "Findings";
   say("");
