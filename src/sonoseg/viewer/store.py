@@ -57,7 +57,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Listed:
-    """A case in the list. predicted, corrected, accepted, rejected: how many of its frames. lesions: in all of them."""
+    """A case in the list. predicted, corrected, accepted, rejected: how many of its frames. lesions: in all of them.
+
+    A frame is corrected where its last mask is none that was predicted.
+    """
 
     case: Case
     predicted: int
@@ -241,7 +244,7 @@ class Store:
             db.execute(
                 "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
-                    case, number, found.checksum, found.model, _now(), found.lesions, json.dumps(found.mask),
+                    case, number, found.checksum, found.model, _now(), found.lesions, _text(found.mask),
                     found.probability,
                 ),
             )  # fmt: skip
@@ -267,7 +270,7 @@ class Store:
         with self._writing_of(case, number) as db:
             added = db.execute(
                 "INSERT INTO corrections (case_id, number, reader, at, action, mask) VALUES (?, ?, ?, ?, ?, ?)",
-                (case, number, reader, _now(), action, json.dumps(mask, separators=(",", ":"))),
+                (case, number, reader, _now(), action, _text(mask)),
             )
             return int(added.lastrowid or 0)
 
@@ -356,7 +359,9 @@ _LIST = """
         (SELECT count(*) FROM frames WHERE case_id = cases.id) AS frames,
         (SELECT count(DISTINCT number) FROM predictions WHERE case_id = cases.id) AS predicted,
         (SELECT coalesce(sum(lesions), 0) FROM predictions WHERE case_id = cases.id) AS lesions,
-        (SELECT count(DISTINCT number) FROM corrections WHERE case_id = cases.id) AS corrected,
+        (SELECT count(*) FROM corrections c WHERE case_id = cases.id AND id = (
+            SELECT max(id) FROM corrections WHERE case_id = c.case_id AND number = c.number) AND NOT EXISTS (
+            SELECT 1 FROM predictions WHERE case_id = c.case_id AND number = c.number AND mask = c.mask)) AS corrected,
         (SELECT count(*) FROM decisions d WHERE case_id = cases.id AND decision = 'accepted' AND id = (
             SELECT max(id) FROM decisions WHERE case_id = d.case_id AND number = d.number)) AS accepted,
         (SELECT count(*) FROM decisions d WHERE case_id = cases.id AND decision = 'rejected' AND id = (
@@ -383,6 +388,11 @@ def _listed(row: sqlite3.Row) -> Listed:
 
 def _correction(row: sqlite3.Row) -> Correction:
     return Correction(row["id"], row["number"], row["reader"], row["at"], row["action"], json.loads(row["mask"]))
+
+
+def _text(mask: Runs) -> str:
+    """The same mask is the same text, so that the store can compare them."""
+    return json.dumps(mask, separators=(",", ":"), sort_keys=True)
 
 
 def _spacing(row: sqlite3.Row) -> tuple[float, float] | None:

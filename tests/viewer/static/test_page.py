@@ -62,6 +62,7 @@ def test_drop_correct_undo_export_reload(browser: Any, site: str, tmp_path: Path
     assert reader.area() == drawn
     reader.press("Control+z")
     assert reader.area() == first
+    reader.until("document.querySelector('#cases li').innerText.includes('outlined')")  # as it was predicted
     reader.press("Shift+Z")
     assert reader.area() == drawn
 
