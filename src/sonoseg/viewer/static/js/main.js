@@ -5,9 +5,9 @@ import { exporting, token } from "./dialogs.js";
 import { Intake, dropped } from "./intake.js";
 import { Keys } from "./keys.js";
 import { Pointer } from "./pointer.js";
-import { $, remember, remembered, trouble } from "./said.js";
+import { $, forgive, remember, remembered, trouble } from "./said.js";
 import * as server from "./server.js";
-import { acceptAndGoOn, came, comment, forget, judge, list, openCase, refresh, setSpacing, toFrame, use } from "./stage.js";
+import { acceptAndGoOn, came, comment, forget, judge, list, openCase, refresh, scrub, setSpacing, toFrame, use } from "./stage.js";
 
 const intake = new Intake($("progress"), $("failures"), arrived, refresh);
 const openExport = exporting(() => desk.work?.place.case ?? null, () => saver.settled());
@@ -69,7 +69,7 @@ function steered(event) {
 function add(files) {
   if (!files.length) return;
   came(performance.now());
-  trouble(null);
+  forgive();
   intake.add(files);
 }
 
@@ -115,7 +115,7 @@ function wireInputs() {
   for (const id of ["heat", "calipers"]) on(id, "change", () => look({ [id]: $(id).checked }));
   on("threshold", "input", () => moveThreshold($("threshold").valueAsNumber));
   on("threshold", "change", keepThreshold);
-  on("frame", "input", () => desk.work && toFrame($("frame").valueAsNumber - desk.work.place.frame));
+  on("frame", "input", () => scrub($("frame").valueAsNumber));
   on("comment", "change", comment);
   on("comment", "keydown", (event) => (event.key === "Escape" || (event.key === "Enter" && event.ctrlKey)) && $("canvas").focus());
   on("canvas", "keydown", steered);
@@ -129,9 +129,14 @@ function wireDrops() {
     event.preventDefault();
     over(false);
     came(performance.now());
-    add(await dropped(event.dataTransfer));
+    try {
+      add(await dropped(event.dataTransfer));
+    } catch {
+      trouble(new server.Refused("What was dropped cannot be read.", "Use Add files, or check the right to read it."));
+    }
   });
   addEventListener("pagehide", () => saver.leave());
+  addEventListener("beforeunload", (event) => saver.stuck && event.preventDefault());
 }
 
 function showRemembered() {
@@ -146,7 +151,7 @@ function showRemembered() {
 async function offerModels() {
   for (let how = await server.health(); how.status === "starting"; how = await server.health()) await new Promise((done) => setTimeout(done, 300));
   const known = await server.models(), usable = known.filter((each) => !each.error);
-  for (const { name, error } of known) if (error) trouble(new server.Refused(`The model ${name} cannot be used:`, error));
+  for (const { name, error } of known) if (error) trouble(new server.Refused(`The model ${name} cannot be used: ${error}`));
   $("model").replaceChildren(...usable.map(({ name }) => new Option(name)));
   $("model-label").hidden = usable.length < 2;
   on("model", "change", () => use(usable.find((each) => each.name === $("model").value)));
