@@ -1,6 +1,7 @@
 """A person at the page, in a real browser."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,10 @@ class Reader:
 
     def drop(self, content: bytes, name: str = "scan.png") -> None:
         self.page.evaluate(DROP, [name, base64.b64encode(content).decode()])
-        self.page.wait_for_selector("#cases button[aria-current]")
+        self.until(
+            "import('/static/js/desk.js').then(({ desk: { work } }) => "
+            f"Boolean(work?.mask) && work.details.name === {json.dumps(name)})"
+        )
         self.settled()
 
     def until(self, holds: str) -> None:

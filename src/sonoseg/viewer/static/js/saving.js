@@ -36,7 +36,7 @@ export class Saver {
     }
     this.sending = false;
     if (!this.failed) this.told("saved");
-    else if (this.stuck && !(this.failed.status < 500)) this.later = setTimeout(() => this.send(), AGAIN);
+    else if (this.stuck && (!this.failed.status || this.failed.status >= 500)) this.later = setTimeout(() => this.send(), AGAIN);
   }
 
   /** Whether something was refused, and waits to be sent again. */
