@@ -97,7 +97,6 @@ function stage(work) {
 /** Say nothing about what is not outlined yet. */
 function unmeasured() {
   $("headline").textContent = "Findings";
-  $("headline").className = "";
   $("lesions").replaceChildren();
   $("caution").hidden = true;
   $("threshold-out").textContent = "";
@@ -125,7 +124,6 @@ function show() {
   view.measured(work.lesions);
   const [head, told] = findings.sentences(work.lesions, work.confidence, work.spacing);
   $("headline").textContent = head;
-  $("headline").className = work.lesions.length ? "" : "none";
   say(told);
   findings.list($("lesions"), work.lesions, work.chosen, (lesion) => desk.choose(lesion.number), remove);
   for (const action of ["smooth", "fill", "delete"]) $(action).disabled = !work.lesions.length;
