@@ -135,7 +135,7 @@ class Store:
         self._db.close()
 
     def _prepare(self, writable: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        version = self._version()
         if version > VERSION:
             raise StoreUnavailable(
                 f"the review store {self.path} is of version {version}; this program reads up to {VERSION}",
@@ -146,8 +146,18 @@ class Store:
             return
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        for number, step in enumerate(STEPS[version:], version + 1):
-            self._db.executescript(f"BEGIN; {step}; PRAGMA user_version = {number}; COMMIT")
+        while version < VERSION:
+            try:
+                self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[version]}; PRAGMA user_version = {version + 1}; COMMIT")
+            except sqlite3.OperationalError:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if self._version() == version:
+                    raise
+            version = self._version()  # another process may have taken the step meanwhile
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     # Cases
 
