@@ -148,7 +148,9 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")
         while version < VERSION:
             try:
-                self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[version]}; PRAGMA user_version = {version + 1}; COMMIT")
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; {STEPS[version]}; PRAGMA user_version = {version + 1}; COMMIT"
+                )
             except sqlite3.OperationalError:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")

@@ -380,7 +380,7 @@ CONTRAST = """() => {
         }
         return "rgb(255, 255, 255)";
     };
-    return [...document.querySelectorAll("header *, nav *, aside *, .foot *")].filter((each) => {
+    return [...document.querySelectorAll("header *, nav *, aside *, .foot *, .tools *")].filter((each) => {
         const says = [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
         if (!says || !each.checkVisibility() || each.disabled) return false;
         const [one, two] = [getComputedStyle(each).color, ground(each)].map(light).sort((a, b) => b - a);
