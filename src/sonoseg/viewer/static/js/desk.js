@@ -76,7 +76,7 @@ export const TOOLS = [
   { id: "eraser", key: "E", title: "Eraser", tool: new Brush(desk, 0), icon: "M14 4l6 6-9 9H7l-4-4zM9 9l6 6" },
   {
     id: "outline", key: "O", title: "Outline", tool: new Outline(desk), icon: "M5 14c0-6 6-9 11-8s5 8 0 11-11 2-11-3z",
-    hint: "Draw around a lesion, or press corner by corner and end on the first one. With Alt it cuts out.",
+    hint: "Draw around a lesion, or press corner by corner and end on the first one. The right button, or Alt, cuts out.",
   },
   {
     id: "points", key: "P", title: "Points", tool: new Points(desk),
