@@ -252,6 +252,17 @@ def test_a_clip_has_a_frame_slider(browser: Any, site: str, tmp_path: Path) -> N
     assert reader.text("#frame-out") == "2 of 3, 0.04 s"
     reader.press(",")
     reader.until("document.querySelector('#headline').textContent === '1 lesion'")
+    slider = "document.querySelector('#frame')"
+    reader.page.evaluate(f"({slider}).value = 3; ({slider}).dispatchEvent(new Event('input'))")
+    reader.until("document.querySelector('#frame-out').textContent === '3 of 3, 0.08 s'")
+    reader.page.keyboard.press("k")  # plays, and begins anew after the last frame
+    for number in (1, 2, 3, 1):
+        reader.until(f"document.querySelector('#frame-out').textContent.startsWith('{number} of 3')")
+    reader.stroke((20, 20), (20, 60))  # what is drawn stops it
+    assert reader.page.get_attribute("#play", "aria-pressed") == "false"
+    frame = reader.text("#frame-out")
+    reader.page.wait_for_timeout(200)
+    assert reader.text("#frame-out") == frame
     reader.done()
 
 

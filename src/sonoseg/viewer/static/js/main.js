@@ -4,6 +4,7 @@ import { TOOLS, back, desk, fill, flip, giveUp, keepThreshold, look, moveThresho
 import { exporting, token } from "./dialogs.js";
 import { Intake, dropped } from "./intake.js";
 import { Keys } from "./keys.js";
+import { play, stop } from "./player.js";
 import { Pointer } from "./pointer.js";
 import { $, forgive, remember, remembered, trouble } from "./said.js";
 import * as server from "./server.js";
@@ -14,6 +15,7 @@ const openExport = exporting(() => desk.work?.place.case ?? null, () => saver.se
 const chooseFiles = () => $("files").click();
 const openKeys = () => $("keys").showModal();
 const finish = () => desk.tool.finish && desk.tool.active && desk.tool.finish();
+const step = (by) => (stop(), toFrame(by));
 const theme = (name) => remember("theme", (document.documentElement.dataset.theme = name));
 
 const ACTIONS = [
@@ -50,7 +52,8 @@ const ROWS = [
   ["Review", ["T"], "Write a comment", () => $("comment").focus()],
   ["Cases", ["I"], "Add files", chooseFiles],
   ["Cases", ["PageUp", "PageDown"], "Previous, next case", (key) => openCase(list.neighbour(key === "PageUp" ? -1 : 1))],
-  ["Cases", [",", "."], "Previous, next frame", (key) => toFrame(key === "," ? -1 : 1)],
+  ["Cases", [",", "."], "Previous, next frame", (key) => step(key === "," ? -1 : 1)],
+  ["Cases", ["K"], "Play a clip, or stop", play],
   ["Cases", ["D"], "Export", () => desk.work && openExport()],
   ["Cases", ["?"], "This list", openKeys],
 ];
@@ -62,6 +65,7 @@ function steered(event) {
   const arrow = ARROWS[event.key];
   if (event.ctrlKey || event.metaKey || (!arrow && event.key !== " ")) return;
   event.preventDefault();
+  stop();
   if (arrow) desk.pointer.step(...arrow, event.shiftKey ? "far" : event.altKey ? "near" : "plain");
   else if (!event.repeat) desk.pointer.press();
 }
@@ -95,7 +99,7 @@ function wireButtons() {
   const clicks = {
     add: chooseFiles, choose: chooseFiles, export: openExport, help: openKeys, "reset-window": resetWindow, forget,
     accept: () => judge("accepted"), reject: () => judge("rejected"), next: acceptAndGoOn,
-    "frame-back": () => toFrame(-1), "frame-on": () => toFrame(1),
+    play, "frame-back": () => step(-1), "frame-on": () => step(1),
     "zoom-in": () => desk.view.zoom(1.25), "zoom-out": () => desk.view.zoom(0.8), "zoom-fit": () => desk.view.fit(),
     "measure-pixel": () => (take("ruler"), $("canvas").focus()), "forget-spacing": () => setSpacing(null),
     "ruler-cancel": () => (giveUp(), $("canvas").focus()),
@@ -115,7 +119,8 @@ function wireInputs() {
   for (const id of ["heat", "calipers"]) on(id, "change", () => look({ [id]: $(id).checked }));
   on("threshold", "input", () => moveThreshold($("threshold").valueAsNumber));
   on("threshold", "change", keepThreshold);
-  on("frame", "input", () => scrub($("frame").valueAsNumber));
+  on("frame", "input", () => (stop(), scrub($("frame").valueAsNumber)));
+  on("canvas", "pointerdown", stop);
   on("comment", "change", comment);
   on("comment", "keydown", (event) => (event.key === "Escape" || (event.key === "Enter" && event.ctrlKey)) && $("canvas").focus());
   on("canvas", "keydown", steered);

@@ -43,7 +43,8 @@ export async function openCase(id) {
   }
 }
 
-async function openFrame(details, number) {
+/** Bring a frame on the stage. Errors: what the service refused. */
+export async function openFrame(details, number) {
   giveUp();
   const mine = (opening = Symbol());
   const key = keyOf(details, number), held = works.get(key);
@@ -206,6 +207,7 @@ export async function setSpacing(spacing) {
 
 function showFrames({ details, place, frame }) {
   $("frames").hidden = details.frames.length < 2;
+  $("play").hidden = frame.seconds === null;
   $("frame").max = details.frames.length;
   $("frame").value = place.frame;
   const at = frame.seconds === null ? "" : `, ${frame.seconds.toFixed(2)} s`;
