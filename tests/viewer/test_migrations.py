@@ -1,5 +1,7 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -26,6 +28,21 @@ def test_a_store_of_each_earlier_version_is_brought_to_this_one(tmp_path: Path) 
         assert store.add_case("a.png", "a" * 64, b"content", [Frame(1, 8, 8, b"one")]).id == 1
         store.close()
         assert version(path) == VERSION
+
+
+def test_two_that_open_a_new_store_at_once_both_have_it(tmp_path: Path) -> None:
+    for number in range(20):
+        path, both = tmp_path / f"{number}.sqlite3", Barrier(2)
+
+        def opened(path: Path = path, both: Barrier = both) -> int:
+            both.wait()
+            store = Store(path)
+            found = len(store.cases())
+            store.close()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            assert [each.result() for each in [pool.submit(opened) for _ in range(2)]] == [0, 0]
 
 
 def test_what_was_kept_stays_where_a_later_step_adds_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

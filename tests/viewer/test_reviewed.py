@@ -44,6 +44,17 @@ def test_the_last_correction_stands_and_the_first_outline_is_not_lost(tmp_path: 
     store.close()
 
 
+def test_strokes_that_were_all_taken_back_correct_nothing(tmp_path: Path) -> None:
+    store, case, found = kept(tmp_path)
+    for right, corrected in ((50, 1), (40, 0)):
+        store.add_correction(case.id, 1, "Dr Bell", "brush", masks.encode(box(right)))
+        now = reviewed(store, case, 1, found)
+        assert ("review" in now.findings(), now.last > 0) == (bool(corrected), bool(corrected))
+        assert [each.corrected for each in store.cases()] == [corrected]
+    assert len(store.corrections(case.id)) == 2  # who did what is kept
+    store.close()
+
+
 def test_measures_are_of_what_stands_and_in_the_readers_millimetres(tmp_path: Path) -> None:
     store, case, found = kept(tmp_path)
     store.add_correction(case.id, 1, "A", "brush", masks.encode(box(50)))

@@ -63,6 +63,8 @@ def test_nothing_is_overwritten_and_the_last_word_counts(tmp_path: Path) -> None
     store.add_prediction(case.id, 1, Stored("c" * 64, "tiny", MASK, 1, b"map"))
     (listed,) = store.cases()
     assert (listed.predicted, listed.lesions, listed.corrected, listed.accepted, listed.rejected) == (1, 1, 1, 1, 0)
+    store.add_correction(case.id, 1, "B", "undo", dict(reversed(MASK.items())))
+    assert store.cases()[0].corrected == 0  # as predicted again
 
 
 def test_predictions_are_kept_by_model(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def tables(documents: Sequence[Document], kinds: Iterable[str]) -> Iterator[File
 def sentences(left_out: Sequence[str]) -> Iterator[File]:
     """Say in a file what could not be written, where there is anything."""
     if left_out:
-        yield LEFT_OUT, "".join(f"{line}\n" for line in left_out).encode()
+        yield LEFT_OUT, "".join(f"{line}\n" for line in dict.fromkeys(left_out)).encode()
 
 
 def documents(frames: Sequence[Reviewed], predictor: Predictor) -> list[Document]:

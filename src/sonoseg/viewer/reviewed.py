@@ -16,7 +16,7 @@ from sonoseg.viewer.store import Case, Correction, Frame, Judgement, Store, Stor
 
 @dataclass(frozen=True)
 class Reviewed:
-    """One frame. stored: its prediction. correction, judgement: the last ones, or None."""
+    """One frame. stored: its prediction. correction: what stands in its place; judgement: the last one; or None."""
 
     case: Case
     frame: Frame
@@ -78,9 +78,11 @@ class Reviewed:
 
 
 def reviewed(store: Store, case: Case, number: int, stored: Stored) -> Reviewed:
-    """Put together what the store holds about a frame. Errors: ``KeyError``."""
-    decisions = store.decisions(case.id, number)
-    return Reviewed(
-        case, store.frame(case.id, number), stored, store.correction(case.id, number),
-        decisions[-1] if decisions else None,
-    )  # fmt: skip
+    """Put together what the store holds about a frame; strokes that were all taken back correct nothing.
+
+    Errors: ``NotThere``.
+    """
+    decisions, correction = store.decisions(case.id, number), store.correction(case.id, number)
+    if correction and correction.mask == stored.mask:
+        correction = None
+    return Reviewed(case, store.frame(case.id, number), stored, correction, decisions[-1] if decisions else None)

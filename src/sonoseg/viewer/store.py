@@ -57,7 +57,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Listed:
-    """A case in the list. predicted, corrected, accepted, rejected: how many of its frames. lesions: in all of them."""
+    """A case in the list. predicted, corrected, accepted, rejected: how many of its frames. lesions: in all of them.
+
+    A frame is corrected where its last mask is none that was predicted.
+    """
 
     case: Case
     predicted: int
@@ -132,7 +135,7 @@ class Store:
         self._db.close()
 
     def _prepare(self, writable: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        version = self._version()
         if version > VERSION:
             raise StoreUnavailable(
                 f"the review store {self.path} is of version {version}; this program reads up to {VERSION}",
@@ -143,8 +146,20 @@ class Store:
             return
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        for number, step in enumerate(STEPS[version:], version + 1):
-            self._db.executescript(f"BEGIN; {step}; PRAGMA user_version = {number}; COMMIT")
+        while version < VERSION:
+            try:
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; {STEPS[version]}; PRAGMA user_version = {version + 1}; COMMIT"
+                )
+            except sqlite3.OperationalError:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if self._version() == version:
+                    raise
+            version = self._version()  # another process may have taken the step meanwhile
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     # Cases
 
@@ -241,7 +256,7 @@ class Store:
             db.execute(
                 "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
-                    case, number, found.checksum, found.model, _now(), found.lesions, json.dumps(found.mask),
+                    case, number, found.checksum, found.model, _now(), found.lesions, _text(found.mask),
                     found.probability,
                 ),
             )  # fmt: skip
@@ -267,7 +282,7 @@ class Store:
         with self._writing_of(case, number) as db:
             added = db.execute(
                 "INSERT INTO corrections (case_id, number, reader, at, action, mask) VALUES (?, ?, ?, ?, ?, ?)",
-                (case, number, reader, _now(), action, json.dumps(mask, separators=(",", ":"))),
+                (case, number, reader, _now(), action, _text(mask)),
             )
             return int(added.lastrowid or 0)
 
@@ -356,7 +371,9 @@ _LIST = """
         (SELECT count(*) FROM frames WHERE case_id = cases.id) AS frames,
         (SELECT count(DISTINCT number) FROM predictions WHERE case_id = cases.id) AS predicted,
         (SELECT coalesce(sum(lesions), 0) FROM predictions WHERE case_id = cases.id) AS lesions,
-        (SELECT count(DISTINCT number) FROM corrections WHERE case_id = cases.id) AS corrected,
+        (SELECT count(*) FROM corrections c WHERE case_id = cases.id AND id = (
+            SELECT max(id) FROM corrections WHERE case_id = c.case_id AND number = c.number) AND NOT EXISTS (
+            SELECT 1 FROM predictions WHERE case_id = c.case_id AND number = c.number AND mask = c.mask)) AS corrected,
         (SELECT count(*) FROM decisions d WHERE case_id = cases.id AND decision = 'accepted' AND id = (
             SELECT max(id) FROM decisions WHERE case_id = d.case_id AND number = d.number)) AS accepted,
         (SELECT count(*) FROM decisions d WHERE case_id = cases.id AND decision = 'rejected' AND id = (
@@ -383,6 +400,11 @@ def _listed(row: sqlite3.Row) -> Listed:
 
 def _correction(row: sqlite3.Row) -> Correction:
     return Correction(row["id"], row["number"], row["reader"], row["at"], row["action"], json.loads(row["mask"]))
+
+
+def _text(mask: Runs) -> str:
+    """The same mask is the same text, so that the store can compare them."""
+    return json.dumps(mask, separators=(",", ":"), sort_keys=True)
 
 
 def _spacing(row: sqlite3.Row) -> tuple[float, float] | None:

@@ -27,7 +27,15 @@ Parts = AsyncIterator[list[File]]
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ZIP: Responses = {200: {"content": {"application/zip": _BINARY}}}
-_ANY: Responses = {200: {"content": {f"{kind}": _BINARY for kind in ("application/zip", *set(exports.MEDIA.values()))}}}
+_ANY: Responses = {
+    200: {
+        "content": {
+            **dict.fromkeys(("application/zip", *sorted(set(exports.MEDIA.values()))), _BINARY),
+            "application/json": {"schema": {"type": "object", "description": "A document by its schema, or COCO"}},
+            "text/csv": {"schema": {"type": "string"}},
+        }
+    }
+}
 
 
 @router.get(

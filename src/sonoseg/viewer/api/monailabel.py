@@ -14,7 +14,7 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from sonoseg import __version__
@@ -40,14 +40,20 @@ READER = "MONAI Label"
 ImageName = Annotated[str, Query(max_length=200, description="Name of an image that was sent, or a SeriesInstanceUID")]
 Told = Annotated[str, Form(max_length=100_000, description="A JSON object")]
 
-_NO_FILE: Any = File(None)
+_BYTES = "application/octet-stream"
+Unused = Annotated[Any, WithJsonSchema({"contentMediaType": _BYTES, "description": "Not used"}), File()]
+UsedAlone = Annotated[
+    UploadFile | None,
+    WithJsonSchema({"contentMediaType": _BYTES, "description": "The image, where no session is named"}),
+    File(),
+]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FOUND: Responses = {
     200: {
         "content": {
             "multipart/form-data": {"schema": {"type": "object"}},
             "application/json": {"schema": {"type": "object"}},
-            "application/octet-stream": _BINARY,
+            _BYTES: _BINARY,
             "application/dicom": _BINARY,
         }
     }
@@ -141,12 +147,12 @@ async def infer(
     session_id: Annotated[str, Query(max_length=200)] = "",
     output: Literal["image", "json", "all", "dicom_seg"] = "all",
     params: Told = "{}",
-    file: UploadFile = _NO_FILE,
-    label: UploadFile = _NO_FILE,
+    file: UsedAlone = None,
+    label: Unused = None,
 ) -> Response:
     """Give labels in the size and place of the image, findings, or both as multipart.
 
-    The image is a session, the file that comes along, which is not kept, or one that is kept. label is not used.
+    The image is a session, the file that comes along, which is not kept, or one that is kept.
     """
     wanted, predictor = _wanted(params), desk.predictor(model)
     if file and not session_id:
@@ -171,11 +177,11 @@ def _answer(desk: Desk, taken: Taken, wanted: Wanted, output: str) -> Response:
     name = uploads.stem(taken.frames[0].case.id, taken.frames[0].case.name) + wanted.result_extension
     labels = _labels(desk, taken, wanted)
     if output == "image":
-        return _attached(labels, "application/octet-stream", name)
+        return _attached(labels, _BYTES, name)
     limit = token_hex(16)
     parts = (
         ('name="params"', "application/json", json.dumps(told).encode()),
-        (f'name="image"; filename="{name}"', "application/octet-stream", labels),
+        (f'name="image"; filename="{name}"', _BYTES, labels),
     )
     body = b"".join(
         f"--{limit}\r\nContent-Disposition: form-data; {which}\r\nContent-Type: {kind}\r\n\r\n".encode()

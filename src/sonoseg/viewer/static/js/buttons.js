@@ -6,9 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 export function radios(root, tools, take) {
   root.append(
     ...tools.map(({ id, key, title, icon }, n) => {
-      const made = button(`tool-${id}`, key, title, icon, () => take(id));
+      const made = button(`tool-${id}`, key, title, title, icon, () => take(id));
       made.setAttribute("role", "radio");
-      made.append(Object.assign(document.createElement("span"), { className: "word", textContent: title }));
       made.addEventListener("keydown", (event) => {
         const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
         if (!by) return;
@@ -22,11 +21,12 @@ export function radios(root, tools, take) {
   );
 }
 
-export function button(id, key, title, icon, act) {
+/** word: what stands under the drawing. */
+export function button(id, key, title, word, icon, act) {
   const made = Object.assign(document.createElement("button"), { type: "button", id, title: `${title} (${key})` });
   made.setAttribute("aria-label", title);
   made.setAttribute("aria-keyshortcuts", key);
-  made.append(drawn(icon));
+  made.append(drawn(icon), Object.assign(document.createElement("span"), { className: "word", textContent: word }));
   made.addEventListener("click", act);
   return made;
 }

@@ -1,10 +1,11 @@
 // What is worked on, and every way to change it: strokes, whole-mask changes, undo and redo. Tools see this alone.
 import * as masks from "./masks.js";
 import { STEPS } from "./network.js";
+import { Points } from "./points.js";
 import { $, banner, reader, remember, remembered, say } from "./said.js";
 import { Saver } from "./saving.js";
 import * as server from "./server.js";
-import { Brush, Hand, Outline, Points, Ruler } from "./tools.js";
+import { Brush, Hand, Outline, Ruler } from "./tools.js";
 import { View } from "./view.js";
 
 export const desk = {
@@ -30,10 +31,9 @@ export const desk = {
 
   lesionAt({ x, y }) {
     const spot = [Math.round(x), Math.round(y)], { mask, lesions } = desk.work;
-    if (!mask || !mask.data[spot[1] * mask.width + spot[0]]) return null;
-    const holds = ({ box: [left, top, width, height] }) =>
-      spot[0] >= left && spot[0] < left + width && spot[1] >= top && spot[1] < top + height;
-    return lesions.find(holds) || null;
+    if (!mask) return null;
+    const label = masks.labelAt(mask, ...spot);
+    return lesions.find((each) => each.label === label) || null;
   },
 
   choose(number) {
@@ -76,12 +76,12 @@ export const TOOLS = [
   { id: "eraser", key: "E", title: "Eraser", tool: new Brush(desk, 0), icon: "M14 4l6 6-9 9H7l-4-4zM9 9l6 6" },
   {
     id: "outline", key: "O", title: "Outline", tool: new Outline(desk), icon: "M5 14c0-6 6-9 11-8s5 8 0 11-11 2-11-3z",
-    hint: "Draw around a lesion, or press corner by corner and end with Enter. With the right button it cuts out.",
+    hint: "Draw around a lesion, or press corner by corner and end on the first one. The right button, or Alt, cuts out.",
   },
   {
     id: "points", key: "P", title: "Points", tool: new Points(desk),
     icon: "M6 18L5 8l9-4 6 8-5 7zM4 7h3v3H4zM12.5 3h3v3h-3zM18.5 11h3v3h-3zM13.5 17.5h3v3h-3zM4.5 16.5h3v3h-3z",
-    hint: "Drag a point; press on a line to add one; Alt and press takes one away.",
+    hint: "Pull a point; press on the line to add one; press twice to take one away.",
   },
   {
     id: "ruler", key: "M", title: "Ruler", tool: new Ruler(desk), icon: "M3 15l12-12 6 6L9 21zM7 11l2 2M10 8l3 3M13 5l2 2",
@@ -101,6 +101,8 @@ export function take(id) {
     $(`tool-${each.id}`).tabIndex = each === wanted ? 0 : -1;
   }
   $("canvas").style.cursor = id === "move" ? "grab" : "none";
+  $("brush-size").classList.toggle("off", !desk.tool.wheelSizes);
+  $("size").disabled = !desk.tool.wheelSizes;
   banner(wanted.hint);
   desk.view.draw();
 }
@@ -140,9 +142,12 @@ export const fill = () => apply("fill", (mask) => masks.fillHoles(mask));
 export const remove = (lesion) => lesion && apply("delete lesion", (mask) => masks.remove(mask, lesion));
 export const removeChosen = () => remove(desk.work?.lesions.find((each) => each.number === desk.work.chosen));
 
-/** Take the last stroke back; in the middle of one, that one alone. */
+/** Take the last corner of an outline back, or a point away. */
+export const back = () => desk.work?.mask && Boolean(desk.tool.back?.(desk.pointer.cursor));
+
+/** Take the last stroke back; in the middle of one, that one alone; of an outline its last corner. */
 export function undo() {
-  if (!desk.work?.mask || giveUp()) return;
+  if (!desk.work?.mask || (desk.tool.active && desk.tool.back?.(null)) || giveUp()) return;
   if (desk.work.history.undo(desk.work.mask)) settle("undo");
 }
 
@@ -177,6 +182,7 @@ export function look(changes) {
     $(`${id}-out`).textContent = told[id];
   }
   $("heat").checked = heat;
+  $("scale").hidden = !heat || !desk.work;
   $("calipers").checked = calipers;
   remember("opacity", opacity);
 }

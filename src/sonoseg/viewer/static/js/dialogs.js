@@ -1,5 +1,5 @@
 // Export, token, and the size of a pixel: what is asked in a box.
-import { $ } from "./said.js";
+import { $, sentences } from "./said.js";
 import * as server from "./server.js";
 
 const KINDS = [
@@ -25,7 +25,7 @@ export function exporting(current, settled) {
       save(name, blob);
       $("export-said").textContent = `${name} was handed to the browser.`;
     } catch (error) {
-      $("export-said").textContent = `${error.message} ${error.hint || ""}`;
+      $("export-said").textContent = sentences(error);
     }
     $("download").disabled = false;
   });
@@ -48,9 +48,13 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Ask for the token; null where the person gives up. */
-export function token() {
+/** Ask for the token; null where the person gives up. wrong: whether one was given that is not right. */
+export function token(wrong) {
   const box = $("token");
-  if (!box.open) box.showModal();
+  $("token-said").textContent = wrong ? "This token is not right." : "Whoever started the service has it.";
+  if (!box.open) {
+    box.returnValue = $("token-text").value = "";
+    box.showModal();
+  }
   return new Promise((done) => box.addEventListener("close", () => done(box.returnValue === "ok" ? $("token-text").value.trim() : null), { once: true }));
 }

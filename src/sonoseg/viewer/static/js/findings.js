@@ -1,16 +1,23 @@
 // What was found, in numbers, on the right.
 
 const ROWS = [
-  ["Area", (l) => `${l.area.toFixed(l.unit === "mm" ? 1 : 0)} ${l.unit}²`],
-  ["Depth × width", (l) => `${l.depth.toFixed(1)} × ${l.width.toFixed(1)} ${l.unit}`],
-  ["Depth / width", (l) => `${l.depth_to_width.toFixed(2)}, ${l.bi_rads_orientation}`],
+  ["Area", (l) => `${number(l.area, l.unit)} ${l.unit}²`],
+  ["Depth × width", (l) => `${number(l.depth, l.unit)} × ${number(l.width, l.unit)} ${l.unit}`],
+  ["Depth / width", (l) => l.depth_to_width.toFixed(2)],
+  ["Orientation", (l) => l.bi_rads_orientation],
   ["Circularity", (l) => l.circularity.toFixed(2)],
   ["Confidence", (l) => l.confidence.toFixed(2)],
 ];
 
+/** A length or an area; there are no parts of a pixel. */
+function number(value, unit) {
+  const digits = unit === "mm" ? 1 : 0;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 /** One sentence for the head, one for what follows. */
 export function sentences(lesions, confidence, spacing) {
-  if (!lesions.length) return ["No lesion found", `Confidence ${confidence.toFixed(2)}.`];
+  if (!lesions.length) return ["No lesion found", `Confidence ${confidence.toFixed(2)}. To add one, draw around it with Outline.`];
   const head = lesions.length === 1 ? "1 lesion" : `${lesions.length} lesions`;
   const told = `Confidence of the outline ${confidence.toFixed(2)}.`;
   return [head, spacing ? told : `${told} In pixels: the pixel size is not known.`];
@@ -40,9 +47,10 @@ function card(n, choose, remove) {
   away.className = "away";
   head.append(pick, size, away);
   for (const [title] of ROWS) {
-    const term = document.createElement("dt");
+    const pair = document.createElement("div"), term = document.createElement("dt");
     term.textContent = title;
-    table.append(term, document.createElement("dd"));
+    pair.append(term, document.createElement("dd"));
+    table.append(pair);
   }
   item.append(head, table);
   return item;

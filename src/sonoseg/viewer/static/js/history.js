@@ -10,9 +10,9 @@ export class History {
 
   /** Keep a change. before: the mask's data before it. area: what it may have changed. Gives whether anything did. */
   add(mask, before, area, action) {
+    area = area && changed(mask, before, area);
     if (!area) return false;
     const change = { area, action, before: part(mask, before, area), after: part(mask, mask.data, area) };
-    if (change.before.every((value, n) => value === change.after[n])) return false;
     this.done.push(change);
     if (this.done.length > MOST) this.done.shift();
     this.undone = [];
@@ -35,6 +35,21 @@ function moved(mask, from, to, which) {
   put(mask, change[which], change.area);
   to.push(change);
   return change;
+}
+
+/** The rectangle within an area that holds all that differs, or null. */
+function changed({ width, data }, before, [left, top, right, bottom]) {
+  let from = right, to = left, first = -1, last = -1;
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      if (data[y * width + x] === before[y * width + x]) continue;
+      if (first < 0) first = y;
+      last = y;
+      from = Math.min(from, x);
+      to = Math.max(to, x + 1);
+    }
+  }
+  return first < 0 ? null : [from, first, to, last + 1];
 }
 
 function part(mask, data, [left, top, right, bottom]) {

@@ -1,6 +1,7 @@
 // Files that are dropped or chosen: sent a few at a time, outlined one after the other in the background.
 import * as server from "./server.js";
 import { predict } from "./network.js";
+import { sentences } from "./said.js";
 
 const AT_ONCE = 3, SHOWN = 100;
 
@@ -60,7 +61,7 @@ export class Intake {
 
   fail(name, error) {
     const item = document.createElement("li"), text = document.createElement("span"), close = document.createElement("button");
-    text.textContent = `${name}: ${error.message}${error.hint ? ` (${error.hint})` : ""}`;
+    text.textContent = `${name}: ${sentences(error)}`;
     close.type = "button";
     close.textContent = "✕";
     close.setAttribute("aria-label", `Dismiss ${name}`);

@@ -11,26 +11,33 @@ export class List {
 
   /** Show a case, or show it anew. */
   put(info) {
-    let item = this.items.get(info.id);
-    if (!item) {
-      item = { row: row(info.id, () => this.chosen(info.id)) };
-      this.items.set(info.id, item);
-      this.root.append(item.row);
-      this.seen.observe(item.row);
-    }
+    const known = this.items.get(info.id), item = known || { row: row(info.id, () => this.chosen(info.id)), shown: false };
     item.info = info;
     item.row.className = verdict(info);
     item.row.querySelector(".name").textContent = info.name;
     item.row.querySelector(".state").textContent = state(info);
     item.row.querySelector("button").title = info.name;
-    this.sift(item);
-    this.count.textContent = this.items.size || "";
+    if (!known) {
+      this.items.set(info.id, item);
+      this.seen.observe(item.row);
+    }
+    if (known && item.shown !== this.wanted(item)) return this.sift();
+    if (!known && this.wanted(item)) {
+      item.shown = true;
+      this.root.append(item.row);
+    }
+    this.tell();
   }
 
   drop(id) {
     this.items.get(id)?.row.remove();
     this.items.delete(id);
-    this.count.textContent = this.items.size || "";
+    this.tell();
+  }
+
+  tell() {
+    const all = this.items.size, shown = this.root.children.length;
+    this.count.textContent = shown < all ? `${shown} of ${all}` : all || "";
   }
 
   mark(id) {
@@ -41,18 +48,23 @@ export class List {
     button?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /** Number of the case that is ``by`` places away from the current one among those shown; open: only undecided ones. */
+  /** Number of the next case that is shown, or the one before with -1, or null; open: of those that nobody decided. */
   neighbour(by, open = false) {
-    const shown = [...this.items.values()].filter(({ row, info }) => !row.hidden && (!open || info.id === this.current || !decided(info)));
-    const here = shown.findIndex(({ info }) => info.id === this.current);
-    return shown[here + by]?.info.id ?? null;
+    const all = [...this.items.values()];
+    let at = all.findIndex(({ info }) => info.id === this.current) + by;
+    while (all[at] && !(all[at].shown && !(open && decided(all[at].info)))) at += by;
+    return all[at]?.info.id ?? null;
   }
 
-  sift(only = null) {
-    const wanted = this.filter.value.trim().toLowerCase();
-    for (const { row, info } of only ? [only] : this.items.values()) {
-      row.hidden = Boolean(wanted) && !`${info.name} ${state(info)}`.toLowerCase().includes(wanted);
-    }
+  wanted({ info }) {
+    return `${info.name} ${state(info)}`.toLowerCase().includes(this.filter.value.trim().toLowerCase());
+  }
+
+  /** Show what is wanted. Rows that are not are taken out: thousands that are only hidden take seconds to lay out. */
+  sift() {
+    for (const item of this.items.values()) item.shown = this.wanted(item);
+    this.root.replaceChildren(...[...this.items.values()].filter(({ shown }) => shown).map(({ row }) => row));
+    this.tell();
   }
 
   async picture(row) {

@@ -127,41 +127,49 @@ export function remove(mask, lesion) {
   return [left, top, left + width, top + height];
 }
 
+/** Label, as ``measure`` gives it, of the lesion at a place; 0 outside of all. */
+export function labelAt(mask, x, y) {
+  const inside = x >= 0 && y >= 0 && x < mask.width && y < mask.height;
+  return inside && mask.data[y * mask.width + x] ? components(mask).labels[y * mask.width + x] : 0;
+}
+
 export function union(one, other) {
   if (!one || !other) return one || other;
   return [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])];
 }
 
-/** Few points of a closed outline of [x, y], none farther than ``tolerance`` from it (Ramer, Douglas and Peucker). */
-export function simplify(points, tolerance) {
-  if (points.length < 4) return points;
-  const far = points.reduce((best, p, n) => (gap(p, points[0]) > gap(points[best], points[0]) ? n : best), 0);
-  const half = (from, to) => {
-    const line = [];
-    for (let n = from; n !== to; n = (n + 1) % points.length) line.push(points[n]);
-    return thinned([...line, points[to]], tolerance).slice(0, -1);
+/** Numbers of few points of a closed outline of [x, y], from whose polygon none is farther than ``tolerance``
+ *  (Ramer, Douglas and Peucker). */
+export function fewPoints(line, tolerance) {
+  const far = line.reduce((best, point, n) => (gap(point, line[0]) > gap(line[best], line[0]) ? n : best), 0);
+  const between = (from, to) => {
+    let most = tolerance, at = 0;
+    for (let n = from + 1; n < to; n++) {
+      const away = offLine(line[n], line[from], line[to % line.length]);
+      if (away > most) [most, at] = [away, n];
+    }
+    return at ? [...between(from, at), ...between(at, to)] : [from];
   };
-  return [...half(0, far), ...half(far, 0)];
+  return far ? [...between(0, far), ...between(far, line.length)] : [];
 }
 
-function thinned(line, tolerance) {
-  const first = line[0], last = line[line.length - 1];
-  let most = 0, at = 0;
-  for (let n = 1; n < line.length - 1; n++) {
-    const away = offLine(line[n], first, last);
-    if (away > most) [most, at] = [away, n];
-  }
-  if (most <= tolerance) return [first, last];
-  return [...thinned(line.slice(0, at + 1), tolerance).slice(0, -1), ...thinned(line.slice(at), tolerance)];
+/** Pull point ``held`` of a closed outline by (dx, dy), and what lies between the points ``from`` and ``to`` less and less. */
+export function pulled(line, from, held, to, dx, dy) {
+  const count = line.length, before = (held - from + count) % count || count, after = (to - held + count) % count || count;
+  return line.map(([x, y], n) => {
+    const ahead = (held - n + count) % count, behind = (n - held + count) % count;
+    const share = n === held ? 1 : ahead < before ? 1 - ahead / before : behind < after ? 1 - behind / after : 0;
+    return share ? [x + share * dx, y + share * dy] : [x, y];
+  });
 }
 
-export function offLine(point, from, to) {
+function offLine(point, from, to) {
   const dx = to[0] - from[0], dy = to[1] - from[1], length = dx * dx + dy * dy;
   const share = length ? Math.min(1, Math.max(0, ((point[0] - from[0]) * dx + (point[1] - from[1]) * dy) / length)) : 0;
   return Math.hypot(point[0] - from[0] - share * dx, point[1] - from[1] - share * dy);
 }
 
-const gap = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+export const gap = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
 function clipped(mask, left, top, right, bottom) {
   const area = [

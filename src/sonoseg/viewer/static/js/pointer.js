@@ -14,7 +14,7 @@ export class Pointer {
     on("pointerleave", () => this.left());
     on("wheel", (event) => this.wheel(event));
     on("contextmenu", (event) => event.preventDefault());
-    on("dblclick", () => this.desk.tool.finish && this.desk.tool.active && this.desk.tool.finish());
+    on("dblclick", (event) => this.twice(event));
   }
 
   down(event) {
@@ -33,6 +33,14 @@ export class Pointer {
       this.drag = this.desk.tool.pans ? "move" : "tool";
       this.desk.tool.down(place, other);
     }
+  }
+
+  /** Pressed twice: an outline is closed, a point is taken away. */
+  twice(event) {
+    const { tool, work } = this.desk;
+    if (!work) return;
+    if (tool.finish && tool.active) tool.finish();
+    else if (tool.twice) tool.twice(this.place(event));
   }
 
   move(event) {

@@ -1,5 +1,7 @@
 // Sends what a reader does, one thing after the other and in its order, and says whether it is on the disk.
 
+const AGAIN = 3000; // ms until what found no answer is sent again
+
 export class Saver {
   constructor() {
     Object.assign(this, { waiting: [], sending: false, failed: null });
@@ -15,6 +17,7 @@ export class Saver {
 
   async send() {
     if (this.sending) return;
+    clearTimeout(this.later);
     this.sending = true;
     this.failed = null;
     while (this.waiting.length) {
@@ -33,6 +36,12 @@ export class Saver {
     }
     this.sending = false;
     if (!this.failed) this.told("saved");
+    else if (this.stuck && (!this.failed.status || this.failed.status >= 500)) this.later = setTimeout(() => this.send(), AGAIN);
+  }
+
+  /** Whether something was refused, and waits to be sent again. */
+  get stuck() {
+    return Boolean(this.failed && this.waiting.length);
   }
 
   /** Wait until all is saved. Errors: what the service refused. */

@@ -14,7 +14,7 @@ const AGAIN = 40; // times that a full line is asked again
 let token = sessionStorage.getItem("token") || "";
 let askForToken = async () => null;
 
-/** ask: async () => token or null, called where the service wants one. */
+/** asking: async (wrong) => token or null, called where the service wants one; wrong: whether it refused another. */
 export function onTokenWanted(asking) {
   askForToken = asking;
 }
@@ -22,19 +22,19 @@ export function onTokenWanted(asking) {
 /** Send a request; waits where the line is full. Errors: Refused. */
 export async function ask(method, path, body = undefined, options = {}) {
   for (let times = 0; ; times++) {
-    const answer = await sent(method, path, body, options);
+    const used = token, answer = await sent(method, path, body, options);
     if (answer.ok) return answer;
     if (answer.status === 503 && answer.headers.has("retry-after") && times < AGAIN) {
       await new Promise((done) => setTimeout(done, 300 + 700 * Math.random()));
       continue;
     }
     if (answer.status === 401) {
-      const given = await askForToken();
-      if (given) {
-        token = given;
-        sessionStorage.setItem("token", token);
-        continue;
-      }
+      if (used !== token) continue; // another request asked for it meanwhile
+      const given = await askForToken(Boolean(token));
+      if (!given) throw new Refused("A token is needed.", "Reload the page to be asked again.", 401);
+      token = given;
+      sessionStorage.setItem("token", token);
+      continue;
     }
     throw await refusal(answer);
   }

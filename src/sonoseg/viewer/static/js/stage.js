@@ -2,14 +2,16 @@
 import { desk, giveUp, remove, saver } from "./desk.js";
 import * as findings from "./findings.js";
 import { List } from "./list.js";
-import { $, reader, remember, saving, say, trouble } from "./said.js";
+import { $, forgive, reader, remember, saving, say, trouble } from "./said.js";
 import * as server from "./server.js";
 import { Work } from "./work.js";
 
-const KEPT = 30; // frames that are held with their undo
+const KEPT = 40e6; // pixels of the frames that are held with their undo
+const PAUSE = 80; // ms that the frame slider rests before another frame is asked for
+const PARTS = ["judge", "looks", "pixel", "forget"], ACTIONS = ["undo", "redo", "smooth", "fill", "delete"], VERDICTS = ["accept", "reject", "next"];
 
 const works = new Map(), cases = new Map();
-let model = null, opening = null, since = null;
+let model = null, opening = null, since = null, resting = null;
 
 export const list = new List($("cases"), $("filter"), $("count"), (id) => openCase(id));
 
@@ -32,6 +34,7 @@ export async function openCase(id) {
   if (!id || !model) return;
   list.mark(id);
   remember("case", id);
+  forgive();
   try {
     if (!cases.has(id)) cases.set(id, await server.details(id));
     if (list.current === id) await openFrame(cases.get(id), cases.get(id).frames[0].number);
@@ -40,21 +43,40 @@ export async function openCase(id) {
   }
 }
 
-async function openFrame(details, number) {
+/** Bring a frame on the stage. Errors: what the service refused. */
+export async function openFrame(details, number) {
   giveUp();
   const mine = (opening = Symbol());
-  const key = `${details.id}/${number}/${model.name}`;
-  if (works.has(key)) return arrive(works.get(key));
+  const key = keyOf(details, number), held = works.get(key);
+  if (held) {
+    hold(key, held);
+    $("busy").hidden = true;
+    return arrive(held);
+  }
   const late = setTimeout(() => opening === mine && ($("busy").hidden = false), 150);
   try {
     const work = await Work.load(details, number, model, (seen) => opening === mine && stage(seen));
-    works.set(key, work);
-    if (works.size > KEPT) works.delete(works.keys().next().value);
+    hold(key, work);
     if (opening === mine) arrive(work);
     refresh(details.id);
   } finally {
     clearTimeout(late);
     if (opening === mine) $("busy").hidden = true;
+  }
+}
+
+const keyOf = (details, number) => `${details.id}/${number}/${model.name}`;
+
+/** Hold a frame, and let go of those that were not looked at for longest. */
+function hold(key, work) {
+  works.delete(key);
+  works.set(key, work);
+  let pixels = 0;
+  for (const each of works.values()) pixels += each.frame.width * each.frame.height;
+  for (const [oldest, { frame }] of works) {
+    if (pixels <= KEPT || oldest === key) return;
+    pixels -= frame.width * frame.height;
+    works.delete(oldest);
   }
 }
 
@@ -64,10 +86,23 @@ function stage(work) {
   desk.view.probability = null;
   desk.view.measured([]);
   desk.view.show(work.image);
-  for (const part of ["judge", "looks"]) $(part).hidden = false;
+  for (const part of PARTS) $(part).hidden = false;
   $("welcome").hidden = true;
   $("export").disabled = false;
+  if (!work.mask) unmeasured();
   showFrames(work);
+  showSpacing(work);
+  showReview();
+}
+
+/** Say nothing about what is not outlined yet. */
+function unmeasured() {
+  $("headline").textContent = "Findings";
+  $("lesions").replaceChildren();
+  $("caution").hidden = true;
+  $("threshold-out").textContent = "";
+  for (const action of [...ACTIONS, ...VERDICTS]) $(action).disabled = true;
+  say("");
 }
 
 function arrive(work) {
@@ -75,7 +110,6 @@ function arrive(work) {
   desk.view.probable(work.probability);
   $("threshold").value = work.threshold;
   show();
-  showReview();
   if (since !== null) {
     const start = since;
     since = null;
@@ -91,11 +125,11 @@ function show() {
   view.measured(work.lesions);
   const [head, told] = findings.sentences(work.lesions, work.confidence, work.spacing);
   $("headline").textContent = head;
-  $("headline").className = work.lesions.length ? "" : "none";
   say(told);
   findings.list($("lesions"), work.lesions, work.chosen, (lesion) => desk.choose(lesion.number), remove);
-  $("caution").hidden = $("delete").disabled = !work.lesions.length;
-  $("delete").disabled = !work.lesions.length;
+  for (const action of ["smooth", "fill", "delete"]) $(action).disabled = !work.lesions.length;
+  for (const verdict of VERDICTS) $(verdict).disabled = false;
+  $("caution").hidden = !work.lesions.length;
   $("undo").disabled = !work.history.done.length;
   $("redo").disabled = !work.history.undone.length;
   $("threshold-out").textContent = work.threshold.toFixed(2);
@@ -137,12 +171,12 @@ function decide(decision) {
 const verdict = () => judgements(desk.work).pop()?.decision || "open";
 
 /** Accept or reject; the same again takes it back. */
-export const judge = (decision) => desk.work && decide(verdict() === decision ? "open" : decision);
+export const judge = (decision) => desk.work?.mask && decide(verdict() === decision ? "open" : decision);
 
 export const comment = () => desk.work && decide(verdict());
 
 export function acceptAndGoOn() {
-  if (!desk.work) return;
+  if (!desk.work?.mask) return;
   decide("accepted");
   const { details, place } = desk.work;
   if (details.frames.some((each) => each.number === place.frame + 1)) return toFrame(1);
@@ -173,10 +207,21 @@ export async function setSpacing(spacing) {
 
 function showFrames({ details, place, frame }) {
   $("frames").hidden = details.frames.length < 2;
+  $("play").hidden = frame.seconds === null;
   $("frame").max = details.frames.length;
   $("frame").value = place.frame;
   const at = frame.seconds === null ? "" : `, ${frame.seconds.toFixed(2)} s`;
   $("frame-out").textContent = `${place.frame} of ${details.frames.length}${at}`;
+}
+
+/** The frame slider moves: frames that are held are shown at once, others where it rests. */
+export function scrub(number) {
+  const { work } = desk;
+  clearTimeout(resting);
+  if (!work) return;
+  if (works.has(keyOf(work.details, number))) return toFrame(number - work.place.frame);
+  $("frame-out").textContent = `${number} of ${work.details.frames.length}`;
+  resting = setTimeout(() => desk.work?.details === work.details && toFrame(number - desk.work.place.frame), PAUSE);
 }
 
 /** Go so many frames on; nowhere where there is none. */
@@ -218,10 +263,8 @@ export async function forget() {
 function clear() {
   desk.work = null;
   desk.view.show(null);
-  for (const part of ["judge", "looks", "frames", "caution"]) $(part).hidden = true;
-  $("lesions").replaceChildren();
-  $("headline").textContent = "Findings";
-  say("");
+  for (const part of [...PARTS, "frames"]) $(part).hidden = true;
+  unmeasured();
   $("welcome").hidden = false;
   $("export").disabled = true;
 }

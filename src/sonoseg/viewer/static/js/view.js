@@ -1,10 +1,13 @@
 // The picture: the scan under window and level, the mask, outlines and calipers, moved and zoomed. It knows no tools.
-import { STEPS } from "./network.js";
+import { cross, placed, plate, plateSize } from "./marks.js";
 import { corners } from "./measures.js";
+import { STEPS } from "./network.js";
 
 const OUTLINE = "0, 214, 255", CALIPER = "#ffd600", CHOSEN = "#ffffff";
 const HEAT = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]; // dark to light for every eye
+const FAINT = 0.4; // probability below which its colour lets the scan through
 const SHARP = 5; // screen pixels per image pixel from which pixels are shown as squares
+const MANY = 5; // lesions above which the chosen one alone tells its size
 
 export class View {
   constructor(canvas) {
@@ -18,6 +21,7 @@ export class View {
     this.lesions = [];
     this.paths = [];
     this.chosen = 0;
+    this.stale = { base: true, heat: true };
     this.marks = () => {}; // draws what a tool shows: (pen, view)
     this.prepare = this.painted = () => {}; // called before and after a frame is painted
     this.layers = { base: surface(), heat: surface() };
@@ -140,8 +144,20 @@ export class View {
     this.lay(place);
     pen.drawImage(this.ground.canvas, 0, 0);
     pen.setTransform(...place);
-    if (!looks.hidden) this.drawLesions(pen);
+    if (!looks.hidden) {
+      this.drawLesions(pen);
+      this.onScreen(pen, () => this.drawNumbers(pen));
+    }
     this.marks(pen, this);
+  }
+
+  /** Draw in pixels of the screen. */
+  onScreen(pen, draw) {
+    const sharp = this.canvas.width / Math.max(1, this.canvas.clientWidth);
+    pen.save();
+    pen.setTransform(sharp, 0, 0, sharp, 0, 0);
+    draw();
+    pen.restore();
   }
 
   /** Lay picture and heat as they are to be seen, where anything of them changed. */
@@ -156,7 +172,7 @@ export class View {
     ground.pen.imageSmoothingQuality = "high";
     ground.pen.drawImage(layers.base.canvas, 0, 0);
     if (!heat) return;
-    ground.pen.globalAlpha = Math.max(0.15, looks.opacity) * 0.8;
+    ground.pen.globalAlpha = Math.max(0.15, looks.opacity);
     ground.pen.drawImage(layers.heat.canvas, 0, 0);
     ground.pen.globalAlpha = 1;
   }
@@ -175,7 +191,6 @@ export class View {
       pen.stroke(path);
     });
     if (looks.calipers) for (const lesion of this.lesions) this.drawCalipers(pen, lesion);
-    for (const lesion of this.lesions) this.drawNumber(pen, lesion);
   }
 
   drawCalipers(pen, lesion) {
@@ -196,20 +211,19 @@ export class View {
     pen.globalAlpha = 1;
   }
 
-  drawNumber(pen, lesion) {
-    const [left, top, width] = lesion.box, size = 14 / this.scale;
-    const text = this.looks.calipers
-      ? `${lesion.number}: ${lesion.longest_diameter.toFixed(1)} × ${lesion.perpendicular_diameter.toFixed(1)} ${lesion.unit}`
-      : `${lesion.number}`;
-    pen.font = `600 ${size}px system-ui, sans-serif`;
-    pen.textBaseline = "bottom";
-    const long = pen.measureText(text).width, edge = 4 / this.scale;
-    const x = Math.max(edge, Math.min(left + width + edge, this.image.width - long - edge)), y = Math.max(size + edge, top - edge);
-    pen.lineWidth = 3 / this.scale;
-    pen.strokeStyle = "#000c";
-    pen.strokeText(text, x, y);
-    pen.fillStyle = lesion.number === this.chosen ? CHOSEN : CALIPER;
-    pen.fillText(text, x, y);
+  /** Number and size of each lesion, where they cover no other one. */
+  drawNumbers(pen) {
+    const { scale, left, top, canvas, lesions } = this, room = [canvas.clientWidth, canvas.clientHeight];
+    const boxes = lesions.map(({ box: [x, y, wide, high] }) => [x * scale + left, y * scale + top, wide * scale, high * scale]);
+    const taken = [...boxes];
+    lesions.forEach((lesion, n) => {
+      const chosen = lesion.number === this.chosen, told = this.looks.calipers && (chosen || lesions.length <= MANY);
+      const size = `${lesion.longest_diameter.toFixed(1)} × ${lesion.perpendicular_diameter.toFixed(1)} ${lesion.unit}`;
+      const text = told ? `${lesion.number}  ${size}` : `${lesion.number}`;
+      const place = placed(plateSize(pen, text), boxes[n], room, taken);
+      taken.push(place);
+      plate(pen, text, place[0], place[1], chosen ? CHOSEN : CALIPER);
+    });
   }
 
   refresh() {
@@ -231,15 +245,6 @@ export class View {
   }
 }
 
-export function cross(pen, x, y, arm) {
-  pen.beginPath();
-  pen.moveTo(x - arm, y);
-  pen.lineTo(x + arm, y);
-  pen.moveTo(x, y - arm);
-  pen.lineTo(x, y + arm);
-  pen.stroke();
-}
-
 function surface() {
   const canvas = document.createElement("canvas");
   return { canvas, pen: canvas.getContext("2d") };
@@ -255,7 +260,8 @@ function heatColours() {
   for (let n = 0; n < 256; n++) {
     const place = (n / 255) * steps, low = Math.min(steps - 1, Math.floor(place)), share = place - low;
     const [red, green, blue] = HEAT[low].map((from, channel) => Math.round(from + share * (HEAT[low + 1][channel] - from)));
-    colours[n] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+    const solid = Math.round(255 * 0.85 * Math.min(1, n / 255 / FAINT));
+    colours[n] = ((solid << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
   return colours;
 }

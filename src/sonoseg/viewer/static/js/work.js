@@ -3,6 +3,7 @@ import * as server from "./server.js";
 import * as masks from "./masks.js";
 import { confidence, cut, measure, totals } from "./measures.js";
 import { History } from "./history.js";
+import { shared } from "./marks.js";
 import { predict } from "./network.js";
 
 export class Work {
@@ -35,9 +36,14 @@ export class Work {
     return cut(this.probability, this.frame.width, this.frame.height, this.threshold, this.model);
   }
 
+  /** Measure the mask as it stands; what was chosen stays so, also where another lesion is the larger one now. */
   measure() {
+    const was = this.lesions.find((each) => each.number === this.chosen);
     this.lesions = measure(this.mask, this.probability, this.spacing);
-    if (!this.lesions.some((each) => each.number === this.chosen)) this.chosen = 1;
+    if (!was && this.chosen !== 0) this.chosen = 1;
+    if (!was) return;
+    const likeness = ({ box }) => shared(box, was.box) / (box[2] * box[3] + was.box[2] * was.box[3]);
+    this.chosen = this.lesions.reduce((best, each) => (!best || likeness(each) > likeness(best) ? each : best), null)?.number ?? 1;
   }
 
   get confidence() {

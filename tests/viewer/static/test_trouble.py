@@ -1,0 +1,71 @@
+"""What the page says and does where the service is silent, slow, or wants a token."""
+
+from pathlib import Path
+from typing import Any
+
+from reader import Reader
+from serving import png, served
+
+TOKEN = "0123456789abcdef"
+
+
+def test_what_found_no_answer_is_sent_again_by_itself(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        reader = Reader(browser, url)
+        reader.drop(png())
+        reader.page.route("**/mask", lambda route: route.abort())
+        reader.press("b")
+        reader.stroke((20, 20), (20, 60))
+        assert "The service does not answer. Is sonoseg serve still running?" in reader.text("#trouble")
+        reader.drop(png(height=121), "other.png")  # what else goes well does not take the warning away
+        assert reader.page.locator("#trouble button").inner_text() == "Save again"
+        reader.page.unroute("**/mask")
+        reader.until("document.querySelector('#saving').textContent === 'All saved'")
+        assert reader.page.locator("#trouble").is_hidden()
+        reader.done()
+
+
+def test_a_token_is_asked_for_until_it_is_right(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path, token=TOKEN) as url:
+        page = browser.new_page()
+        page.goto(url)
+        for given, said in (("", "Whoever started"), ("wrong", "Whoever started"), (TOKEN, "not right")):
+            page.wait_for_selector("#token[open]")
+            assert said in page.locator("#token-said").inner_text()
+            page.fill("#token-text", given)
+            if not given:
+                page.keyboard.press("Escape")
+                page.wait_for_selector("#trouble:not([hidden])")
+                assert "A token is needed. Reload the page" in page.locator("#trouble").inner_text()
+                page.reload()
+                continue
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(300)
+        page.wait_for_selector("html[data-ready=yes]")
+        assert page.locator("#trouble").is_hidden()
+        page.close()
+
+
+def test_what_is_not_outlined_yet_shows_nothing_of_the_case_before_it(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        reader = Reader(browser, url)
+        reader.drop(png())
+        reader.drop(png(height=121), "other.png")
+        reader.press("a")
+        reader.open(url)
+        reader.settled()
+        held: list[Any] = []
+        reader.page.route("**/probability*", lambda route: held.append(route))
+        reader.page.click("#cases li:first-child button")
+        reader.until("document.querySelector('#headline').textContent === 'Findings'")
+        assert reader.page.locator(".lesion").count() == 0
+        assert reader.page.get_attribute("#accept", "aria-pressed") == "false"
+        for button in ("accept", "reject", "smooth", "delete", "undo"):
+            assert reader.page.locator(f"#{button}").is_disabled()
+        reader.page.keyboard.press("a")  # nobody accepts what nobody saw
+        reader.page.wait_for_timeout(100)
+        assert reader.page.get_attribute("#accept", "aria-pressed") == "false"
+        held[0].continue_()
+        reader.settled()
+        assert reader.text("#headline") == "1 lesion"
+        reader.done()
