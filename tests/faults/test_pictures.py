@@ -103,7 +103,8 @@ def _name(draw: Random) -> str:
     """A name that some system, terminal or spreadsheet stumbles over."""
     stem = "".join(draw.choice("abAB_1 .é=\x1b\nß漢'\"%") for _ in range(draw.randint(1, 6)))
     ends = [".png", ".PNG", ".jpg", "_page001.png", "_mask.png", "_overlay.png", ".tif", "", "." + "x" * 200]
-    return f"{draw.choice(['', '=', '-', 'coco'])}{stem}{draw.choice(ends)}"
+    name = f"{draw.choice(['', '=', '-', 'coco'])}{stem}{draw.choice(ends)}"
+    return f"x{name}" if name in {".", ".."} else name
 
 
 def test_damaged_archives(campaign: Campaign, whole: list[bytes], tmp_path: Path) -> None:
