@@ -5,25 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sonoseg.data.formats.packed import to_packed
 from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.experiments.benchmark import Progress, benchmark
-from sonoseg.experiments.plan import of_models
-from sonoseg.experiments.publish import (
-    CONFIDENCES,
-    LOSS,
-    SHARES,
-    Trial,
-    _choose,
-    _tried,
-    publish,
-    rescore,
-    scores_by_rule,
-)
+from sonoseg.experiments.benchmark import Progress, benchmark, run_cell
+from sonoseg.experiments.plan import Cell, of_models
+from sonoseg.experiments.publish import Elsewhere, publish, rescore
+from sonoseg.experiments.rules import CONFIDENCES, SHARES
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, train_run
 from sonoseg.prediction import modelfile
-from sonoseg.prediction.lesions import remove_specks
 from sonoseg.reports import card
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
@@ -85,33 +77,6 @@ def test_a_missing_fold_another_recipe_and_a_held_out_fold_are_refused(trained: 
     assert {path.name for path in tmp_path.iterdir()} == {"other"}
 
 
-def test_scores_under_each_rule_are_those_of_the_mask_without_specks() -> None:
-    generator = np.random.default_rng(3)
-    probability = generator.random((80, 90)).astype(np.float32)
-    drawn, truth = probability > 0.8, generator.random((80, 90)) < 0.2
-    dice, any_drawn = scores_by_rule(drawn, probability, truth)
-    assert dice.shape == any_drawn.shape == (len(SHARES), len(CONFIDENCES))
-    for row, share in enumerate(SHARES):
-        for column, confidence in enumerate(CONFIDENCES):
-            kept = remove_specks(drawn, probability, share * drawn.size, confidence)
-            assert dice[row, column] == pytest.approx(2 * (kept & truth).sum() / (kept.sum() + truth.sum()))
-            assert any_drawn[row, column] == kept.any()
-    assert np.isnan(scores_by_rule(drawn, probability, np.zeros_like(drawn))[0]).all()
-    assert not scores_by_rule(np.zeros_like(drawn), probability, truth)[0].any()
-
-
-def test_the_rule_that_draws_on_the_fewest_normals_at_little_cost_is_chosen() -> None:
-    shape = (len(SHARES), len(CONFIDENCES))
-    dice, drawn = np.full(shape, 0.8), np.ones(shape)
-    drawn[2, 3], dice[2, 3] = 0, 0.8 - LOSS / 2
-    drawn[4, 5], dice[4, 5] = 0, 0.8 - 2 * LOSS
-    trials = [Trial(0, dice, np.ones(shape)), Trial(0, np.full(shape, np.nan), drawn)]
-    assert _choose(trials) == {"smallest_lesion": SHARES[2], "least_confidence": CONFIDENCES[3]}
-    dice[6, 6] = 0.801
-    assert _tried(trials[:1])[0]["drawn"] is None
-    assert _choose(trials[:1]) == {"smallest_lesion": SHARES[6], "least_confidence": CONFIDENCES[6]}
-
-
 def test_scores_are_told_anew_and_the_network_stays(trained: Path, tmp_path: Path) -> None:
     data, made, tables = open_set("phantom:20"), tmp_path / "made.onnx", tmp_path / "tables"
     publish(trained / "all", trained / "cv", data, made, tables)
@@ -131,3 +96,33 @@ def test_scores_are_told_anew_and_the_network_stays(trained: Path, tmp_path: Pat
     other = replace(data, name="other")
     with pytest.raises(UserError, match="scored on another set"):
         rescore(made, tables, other)
+
+
+def test_a_joint_recipe_is_judged_on_what_it_held_out_of_each_set_and_where_there_is_nothing(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    to_packed(replace(open_set("phantom:24"), name="other"), tmp_path / "other.npz", 32)
+    other = open_set(f"packed:{tmp_path / 'other.npz'}")
+    recipe = replace(RECIPE, also=(other.spec,), mix="all", presence=0.3, normals=1)
+    progress = Progress(lambda number, of, name, hours: None, WATCH, lambda done, of: None)
+    for fold in range(data.folds.count):
+        cell = Cell("unet", replace(recipe, fold=fold, also_fold=fold % 3))
+        run_cell(cell, data, cell.folder(tmp_path / "cv"), progress)
+    train_run(replace(recipe, fold=-1), data, tmp_path / "all", False, WATCH)
+    train_run(replace(recipe, fold=-1, also=()), data, tmp_path / "alone", False, WATCH)
+    elsewhere = Elsewhere([other], [tmp_path / "alone"])
+    publish(tmp_path / "all", tmp_path / "cv", data, tmp_path / "m.onnx", tmp_path / "tables", elsewhere=elsewhere)
+    record = modelfile.read_record(tmp_path / "m.onnx")
+    held, never = record["scores"]["elsewhere"]
+    assert held["trained_on"] == ["phantom", "other"]
+    assert held["lesion"]["images"] == sum(
+        sample.label != "normal" for fold in range(3) for sample in split(other, fold).test
+    )
+    assert never["trained_on"] == ["phantom"]
+    assert (tmp_path / "tables" / "on-other-from-phantom" / "cases.csv").exists()
+    assert set(record["scores"]["silence"]) == {"phantom", "other"}
+    assert record["scores"]["presence"]["auc"]["n"] == 20
+    written = card.write(record, "00")
+    assert "never seen" in written
+    assert "images held out" in written
+    assert "cut beside the lesions" in written
+    assert "AUC" in written

@@ -52,7 +52,7 @@ def test_what_may_be_said_of_the_order(summary):
     both, first = summary["sections"]
     assert title(both) == "busi, folds 0, 1"
     assert title(first) == "busi, fold 0"
-    assert title({"set": "busi", "folds": [0, 1, 2], "frame": 64}) == "busi, folds 0 to 2, in a frame of 64 pixels"
+    assert title({"set": "busi", "folds": [0, 1, 2]}) == "busi, folds 0 to 2"
     assert finding(both).startswith("The highest mean lesion Dice, over 24 images, is that of best: 0.810")
     assert finding(both).endswith("The other one is told apart from it.")
     assert finding(first).endswith("All others are told apart from it, adjusted for 2 comparisons.")

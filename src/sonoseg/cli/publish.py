@@ -50,6 +50,14 @@ def publish(
     data: Data,
     tta: Annotated[bool, typer.Option("--tta", help="Judge and ship it with the mean over the mirror image.")] = False,
     labels: Labels = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A further set to judge on. May be repeated.", metavar="NAME:WHERE"),
+    ] = None,
+    alone: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run of the recipe on one set alone, to judge on those of --also. May be repeated."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
         "src/sonoseg/prediction/weights/default.onnx"
     ),
@@ -63,9 +71,13 @@ def publish(
     need("export", "onnx", "onnxscript")
     from sonoseg.cli.progress import bars
     from sonoseg.data.sets.sources import open_set
+    from sonoseg.experiments.publish import Elsewhere
     from sonoseg.experiments.publish import publish as write
 
-    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, bars().evaluated)
+    for each in alone or ():
+        need_path(each)
+    elsewhere = Elsewhere([open_set(spec) for spec in also or ()], alone or ())
+    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, elsewhere, bars().evaluated)
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     _write_card(out, card)
     typer.echo(f"card: {card}; tables: {results}")

@@ -6,7 +6,7 @@ Many sets have no images of healthy breasts, and those of one scanner teach litt
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.data.samples import Pair, digest
+from sonoseg.data.samples import Pair, Sample, digest
 from sonoseg.images.pictures import Image
 
 LEAST = 1 / 3
@@ -38,6 +38,13 @@ def beside(image: Image, mask: NDArray[np.bool_], most: int = CROPS) -> list[Pai
     large = [box for box in boxes if _is_large(box, mask.shape)]
     large.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     return [_cut(image, box) for box in large[:most]]
+
+
+def crops_of(sample: Sample, most: int = CROPS) -> list[Image]:
+    """The crops beside the lesions of a sample, those that were cut beforehand where some were looked for."""
+    if sample.beside is not None:
+        return list(sample.beside[:most])
+    return [crop for crop, _ in beside(*sample.read(), most)]
 
 
 def _around(mask: NDArray[np.bool_]) -> list[Box]:

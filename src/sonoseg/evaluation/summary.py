@@ -9,7 +9,7 @@ import numpy as np
 
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
-from sonoseg.evaluation import breakdown, calibration, presence
+from sonoseg.evaluation import breakdown, calibration, presence, sizes
 from sonoseg.evaluation.breakdown import MARGIN, Scores
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, Table, by_model, table, write_cases
@@ -139,6 +139,7 @@ def _model(found: Table, certain: bool = False) -> dict[str, Any]:
         },
         "all": {"images": len(found.rows), **{measure: _mean(found, measure) for measure in ALL_MEASURES}},
         "detection": _detection(found.rows),
+        **({"diameter": told} if not certain and (told := sizes.summarise(found.rows)) else {}),
         **({"presence": told} if not certain and (told := presence.summarise(found)) else {}),
     }
 

@@ -4,41 +4,29 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sonoseg.data import folds
+from sonoseg.data.crops import crops_of
 from sonoseg.data.samples import DataSet
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.evaluation import judging
-from sonoseg.evaluation.cases import Case, read_cases
+from sonoseg.evaluation import judging, presence
+from sonoseg.evaluation.cases import Case, read_cases, table
 from sonoseg.evaluation.judging import Candidate, Evaluation
 from sonoseg.evaluation.summary import CASES, SUMMARY, lesion_dice, sum_up, write_tables
 from sonoseg.experiments import labels
 from sonoseg.experiments.plan import CELLS
+from sonoseg.experiments.rules import RULE, Rule, Trial, attempt, choose, told
 from sonoseg.files import write_bytes, write_csv
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.export import export
 from sonoseg.learning.networks.encoders import with_origin
 from sonoseg.learning.run import of_run
 from sonoseg.prediction import modelfile, onnxfile
-from sonoseg.prediction.lesions import components, confidences
-
-SHARES = (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01)
-"""Shares of the image's area that are tried as the smallest lesion."""
-
-CONFIDENCES = (0.0, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
-"""Mean probabilities of a component that are tried as the least confidence."""
-
-LOSS = 0.002
-"""Lesion Dice that the rule for specks may cost."""
-
-RULE = (
-    f"Of the pairs that were tried, those that cost no more than {LOSS:g} of the best mean lesion Dice; of them the "
-    "one that draws on the fewest normals, then the one of the highest Dice."
-)
+from sonoseg.prediction.predictor import Prediction
 
 CALIBRATED = ("ece_interval", "per_image")
 """Entries of a summary's calibration that the record tells, where they are there."""
@@ -51,24 +39,20 @@ LICENCE = "MIT"
 
 SPECKS = "specks.csv"
 
-
-class Rule(TypedDict):
-    """What is left out as a speck, as ``Predictor`` has it."""
-
-    smallest_lesion: float
-    least_confidence: float
+KEPT = ("specks", "presence", "elsewhere", "silence")
+"""What only ``publish`` can tell of a recipe, and scores told anew keep."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One image under every pair of ``SHARES`` and ``CONFIDENCES``.
+class Elsewhere:
+    """What a recipe is judged on beside its own set.
 
-    dice: ``float (shares, confidences)``, NaN without a lesion. drawn: the same shape, 0 or 1.
+    others: further sets; a cell that held out a fold of one is judged on that fold, a network that saw none of one on
+    all of it. alone: runs of the same recipe on one set each.
     """
 
-    fold: int
-    dice: NDArray[np.float64]
-    drawn: NDArray[np.float64]
+    others: Sequence[DataSet] = ()
+    alone: Sequence[Path] = ()
 
 
 def publish(
@@ -79,34 +63,112 @@ def publish(
     results: Path,
     mirrored: bool = False,
     noise: Path | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> float:
-    """Score a recipe, choose its rule for specks, and write the network trained on everything as a model file.
+    """Score a recipe, choose its rule, and write the network trained on everything as a model file.
 
     final: a run with fold -1. cross_validation: what `sonoseg benchmark` left, with a cell of the same settings for
-    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``. mirrored: as in
-    ``Predictor``, for the scores and the file. noise: the folder that `sonoseg measure labels` wrote of the set.
-    Gives the largest difference of a probability from torch.
+    every fold. results: folder for ``cases.csv``, ``summary.json`` and ``specks.csv``, and one for each set
+    ``elsewhere``. mirrored: as in ``Predictor``, for the scores and the file. noise: the folder that `sonoseg measure
+    labels` wrote of the set. Gives the largest difference of a probability from torch.
     Errors: ``UserError`` where a fold is missing or was trained by another recipe.
     """
+    elsewhere = elsewhere or Elsewhere()
     config = read_config(final / CONFIG)
     candidates = [_with(of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
-    rules = {fold: _choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
-    judged = [judging.judge(_with(candidate, **rules[candidate.fold]), data, progress) for candidate in candidates]
-    found = sum(judged, Evaluation())
-    summary = sum_up(found.cases, found.counts)
-    tried = _tried(trials)
-    write_tables(results, found.cases, found.counts, summary)
+    by_fold = {fold: choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
+    rule = choose(trials)
+    ruled = [_with(candidate, **by_fold[candidate.fold]) for candidate in candidates]
+    found = sum((judging.judge(_heard(candidate), data, progress) for candidate in ruled), Evaluation())
+    cases = [case.silenced(by_fold[case.fold]["least_presence"]) for case in found.cases]
+    summary = sum_up(cases, found.counts)
+    summary["models"][config.model] |= {"presence": presence.summarise(table(found.cases))} if config.presence else {}
+    tried = told(trials)
+    write_tables(results, cases, found.counts, summary)
     write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
-    specks = {"rule": RULE, "tried": tried, "by_fold": {str(fold): rule for fold, rule in rules.items()}}
-    extra = {
-        **_choose(trials),
-        "mirrored": mirrored,
-        "scores": scores_of(found.cases, summary, data) | {"specks": specks} | _noise(noise),
-        "licence": LICENCE,
+    near = [row for row in tried if sum(row[name] != value for name, value in rule.items()) <= 1]
+    specks = {"rule": RULE, "tried": near, "by_fold": {str(fold): of_fold for fold, of_fold in by_fold.items()}}
+    others = _judge_elsewhere(ruled, elsewhere, rule, mirrored, results, progress)
+    silence = {data.name: _on_images_without(ruled, data)} | {
+        other.name: _on_images_without(ruled, other) for other in elsewhere.others
     }
+    scores = scores_of(cases, summary, data) | {"specks": specks, "elsewhere": others, "silence": silence}
+    extra = {**rule, "mirrored": mirrored, "scores": scores | _noise(noise), "licence": LICENCE}
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
+
+
+def _heard(candidate: Candidate) -> Candidate:
+    """The candidate without its rule of silence: its rows then tell what any other threshold of presence leaves."""
+    return _with(candidate, least_presence=0.0)
+
+
+def _judge_elsewhere(
+    ruled: Sequence[Candidate],
+    elsewhere: Elsewhere,
+    rule: Rule,
+    mirrored: bool,
+    results: Path,
+    progress: Callable[[int, int], None] | None,
+) -> list[dict[str, Any]]:
+    """Figures on further sets: by the cells that held out a fold of them, and by networks that saw none of them."""
+    rows = []
+    for other in elsewhere.others:
+        holders = {fold: candidate for candidate in reversed(ruled) if (fold := held_out(candidate, other)) is not None}
+        if holders:
+            found = sum((judging.judge(holders[fold], other, progress) for fold in sorted(holders)), Evaluation())
+            rows.append(_scored(found, other, holders[min(holders)], results / f"on-{other.name}"))
+    alone = [_with(of_run(run), mirrored=mirrored, **rule) for run in elsewhere.alone]
+    for candidate in alone:
+        for other in elsewhere.others:
+            if other.name not in seen_by(candidate):
+                found = judging.judge(candidate, other, progress)
+                place = results / f"on-{other.name}-from-{'-and-'.join(seen_by(candidate))}"
+                rows.append(_scored(found, other, candidate, place))
+    return rows
+
+
+def seen_by(candidate: Candidate) -> list[str]:
+    """Names of the sets that a candidate was trained on."""
+    return [candidate.trained_on["set"], *(other["set"] for other in candidate.trained_on.get("also", ()))]
+
+
+def held_out(candidate: Candidate, data: DataSet) -> int | None:
+    """The fold of a further set that a candidate held out; None where it held out none, or saw none of the set."""
+    folds = {other["set"]: other.get("fold", -1) for other in candidate.trained_on.get("also", ())}
+    return fold if (fold := folds.get(data.name, -1)) >= 0 else None
+
+
+def _scored(found: Evaluation, data: DataSet, candidate: Candidate, folder: Path) -> dict[str, Any]:
+    summary = sum_up(found.cases, found.counts)
+    write_tables(folder, found.cases, found.counts, summary)
+    (entry,) = summary["models"].values()
+    figures = {name: entry[name] for name in ("lesion", "normal", "diameter", "presence") if name in entry}
+    return {"set": data.name, "trained_on": seen_by(candidate), "folds": entry["folds"], **figures}
+
+
+def _on_images_without(ruled: Sequence[Candidate], data: DataSet) -> dict[str, Any]:
+    """How often the cells draw where there is nothing: on the normals that each was trained on, and on what lies beside
+    the lesions of the images that it held out, which no network was trained on."""
+    trained: list[Prediction] = []
+    cut: list[Prediction] = []
+    for candidate in ruled:
+        home = candidate.trained_on["set"] == data.name
+        fold = candidate.fold if home else held_out(candidate, data)
+        if fold is None:
+            continue
+        parts = split(data, fold)
+        normals = [sample.read()[0] for sample in parts.training if sample.label == "normal"]
+        crops = [crop for sample in parts.test for crop in crops_of(sample)]
+        for images, into in ((normals, trained), (crops, cut)):
+            for start in range(0, len(images), judging.BATCH):
+                into += candidate.predictor.predict_batch(images[start : start + judging.BATCH])
+    return {
+        name: {"n": len(these), "drawn": round(float(np.mean([each.mask.any() for each in these])), 6)}
+        for name, these in (("training_normals", trained), ("crops", cut))
+        if these
+    }
 
 
 def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:
@@ -134,57 +196,10 @@ def _try(candidate: Candidate, data: DataSet, progress: Callable[[int, int], Non
     for sample in samples:
         image, truth = sample.read()
         found = candidate.predictor.predict(image)
-        trials.append(Trial(candidate.fold, *scores_by_rule(found.mask, found.probability, truth)))
+        trials.append(attempt(candidate.fold, found.mask, found.probability, truth, found.presence))
         if progress:
             progress(len(trials), len(samples))
     return trials
-
-
-def scores_by_rule(
-    drawn: NDArray[np.bool_], probability: NDArray[np.float32], truth: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Dice (NaN without a lesion) and whether anything is drawn, for each pair of ``SHARES`` and ``CONFIDENCES``.
-
-    drawn: ``bool (H, W)`` before specks are removed. probability: ``float32 (H, W)``. truth: as drawn.
-    """
-    found = components(drawn)
-    overlaps = np.bincount(found.labels[truth], minlength=len(found.sizes) + 1)[1:]
-    large = found.sizes >= np.array(SHARES)[:, None] * drawn.size
-    clear = confidences(found, probability) >= np.array(CONFIDENCES)[:, None]
-    kept = large[:, None] & clear[None]
-    extent = int(truth.sum())
-    dice: NDArray[np.float64] = 2 * (overlaps * kept).sum(-1) / np.maximum((found.sizes * kept).sum(-1) + extent, 1)
-    if not extent:
-        dice[:] = np.nan
-    return dice, np.asarray(kept.any(-1), np.float64)
-
-
-def _choose(trials: Sequence[Trial]) -> Rule:
-    dice, drawn = _means(trials)
-    allowed = np.argwhere(dice >= dice.max() - LOSS)
-    share, confidence = min(allowed, key=lambda pair: (0 if drawn is None else drawn[*pair], -dice[*pair]))
-    return {"smallest_lesion": SHARES[share], "least_confidence": CONFIDENCES[confidence]}
-
-
-def _means(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Mean lesion Dice, and the share of normals drawn on, of each pair; None for that without normals."""
-    normals = [trial.drawn for trial in trials if np.isnan(trial.dice).all()]
-    dice = np.mean([trial.dice for trial in trials if not np.isnan(trial.dice).all()], axis=0)
-    return dice, np.mean(normals, axis=0) if normals else None
-
-
-def _tried(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    dice, drawn = _means(trials)
-    return [
-        {
-            "smallest_lesion": share,
-            "least_confidence": confidence,
-            "dice": round(float(dice[row, column]), 6),
-            "drawn": None if drawn is None else round(float(drawn[row, column]), 6),
-        }
-        for row, share in enumerate(SHARES)
-        for column, confidence in enumerate(CONFIDENCES)
-    ]
 
 
 def _with(candidate: Candidate, **changes: Any) -> Candidate:
@@ -201,7 +216,7 @@ def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) 
         "set": data.name,
         "folds": data.folds.count,
         "folds_sha256": folds.checksum(data.folds),
-        **{key: found[key] for key in ("lesion", "normal", "detection")},
+        **{key: found[key] for key in ("lesion", "normal", "detection", "presence", "diameter") if key in found},
         "drawn_rule": summary["drawn_rule"],
         "calibration_error": calibration["ece"],
         **{f"calibration_{name.removeprefix('ece_')}": calibration[name] for name in CALIBRATED if name in calibration},
@@ -231,7 +246,8 @@ def rescore(model: Path, results: Path, data: DataSet, noise: Path | None = None
             raise UserError(f"{model} was scored on another {name} than that of {data.spec}", hint="give its own set")
     if abs(found["lesion"]["dice"]["mean"] - stands["lesion"]["dice"]["mean"]) > 1e-5:
         raise UserError(f"{results} holds the figures of another model than {model}", hint="give its own tables")
-    record["scores"] = found | {"specks": stands["specks"]} | _noise(noise)
+    kept = {name: stands[name] for name in KEPT if name in stands}
+    record["scores"] = found | kept | _noise(noise)
     record["encoder_weights"] = with_origin(record["encoder_weights"])
     write_bytes(model, onnxfile.seal(model.read_bytes(), record))
 

@@ -353,7 +353,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()  # which torch does not ask for
         state: dict[str, Any] = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
-        whole = state.keys() >= {"config", "network", "optimizer", "average", "averaged", "history"}
+        whole = state.keys() >= {"config", "network", "optimizer", "average", "history"}
     except Exception as error:  # a damaged file can raise nearly anything, and torch's own words say how to execute it
         raise UserError(_DAMAGED.format(path), hint=f"delete {path} to begin anew") from error
     if not whole:

@@ -1,6 +1,6 @@
 """A model's card, made from the record inside its file and from nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sonoseg.prediction.modelfile import Record, licence
@@ -34,6 +34,12 @@ def _head(record: Record, checksum: str) -> str:
             "least confidence",
             f"{number(confidence, 2)}; components of a lower mean probability go too" if confidence else None,
         ),
+        (
+            "least presence",
+            f"{number(silence, 2)}; in an image of a lower one nothing is drawn (`--presence` sets another)"
+            if (silence := record.get("least_presence"))
+            else None,
+        ),
         ("mirror image", "predicted too, the mean is taken" if record.get("mirrored") else None),
         ("made by", record["provenance"].get("program")),
         ("licence of the weights", licence(record)),
@@ -64,6 +70,8 @@ def _scores(record: Record) -> str:
         ("HD95, pixels: mean, an image without a drawing counts its diagonal", figure(lesion["hd95"], 1)),
         *_more_hd95(lesion),
         (f"normals drawn on, of {normal['images']}", figure(normal["drawn"], 0, shares=True)),
+        *_presence(scores),
+        *_diameter(scores),
         ("false components per image", number(scores["detection"]["false_per_image"], 2)),
         (f"lesion Dice of the most certain {percent(certain['share'], 0)}", number(certain["mean"])),
         ("expected calibration error around the outline", _calibration(scores)),
@@ -84,7 +92,79 @@ def _scores(record: Record) -> str:
         + markdown(("measure", "value [95 %]"), rows)
         + "\nLesion Dice by part:\n\n"
         + markdown(("part", "mean [95 %]"), parts)
+        + _curve(scores)
+        + _elsewhere(scores)
+        + _silence(scores)
     )
+
+
+def _presence(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if "presence" not in scores:
+        return []
+    return [("presence: AUC, images with a lesion against those without", figure(scores["presence"]["auc"]))]
+
+
+def _diameter(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of the longest diameter, of a model's scores or of those on another set."""
+    if not (found := figures.get("diameter")):
+        return []
+    agreement = {name: found["agreement"][name] for name in ("mean", "low", "high")}
+    return [
+        (
+            f"longest diameter, on the {found['n']} images that are drawn on: error, median and 90th percentile",
+            f"{number(found['error']['median'], 1)} %, {number(found['error']['p90'], 1)} %",
+        ),
+        ("drawn minus true in pixels: mean and limits of agreement", figure(agreement, 1)),
+    ]
+
+
+SHOWN = (0.0, 0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+"""Thresholds of presence that the card shows, of those that were tried."""
+
+
+def _curve(scores: Mapping[str, Any]) -> str:
+    if "presence" not in scores or "curve" not in scores["presence"]:
+        return ""
+    curve = scores["presence"]["curve"]
+    lines = zip(curve["threshold"], curve["dice"], curve["drawn"], strict=True)
+    rows = [(short(level), number(dice), percent(drawn, 0)) for level, dice, drawn in lines if level in SHOWN]
+    return "\nWhat silence below a presence leaves:\n\n" + markdown(
+        ("nothing is drawn below", "lesion Dice", "normals drawn on"), rows
+    )
+
+
+def _elsewhere(scores: Mapping[str, Any]) -> str:
+    if not scores.get("elsewhere"):
+        return ""
+    rows = []
+    for each in scores["elsewhere"]:
+        whose = "images held out" if each["set"] in each["trained_on"] else "never seen"
+        diameter = ", ".join(value for _, value in _diameter(each)[:1]) or "-"
+        rows.append(
+            (
+                f"{each['set']}, {whose}, {each['lesion']['images']} images",
+                " and ".join(each["trained_on"]),
+                figure(each["lesion"]["dice"]),
+                number(each["lesion"]["dice_median"]),
+                diameter,
+            )
+        )
+    head = ("judged on", "trained on", "lesion Dice [95 %]", "median", "error of the longest diameter, median and 90th")
+    return "\nOn other sets, by the same recipe:\n\n" + markdown(head, rows)
+
+
+def _silence(scores: Mapping[str, Any]) -> str:
+    kinds = (
+        ("training_normals", "images without a lesion that they were trained on (one counts for each network)"),
+        ("crops", "crops without any lesion pixel, cut beside the lesions of held-out images"),
+    )
+    rows = [
+        (f"{name}: {told}, {found[kind]['n']}", percent(found[kind]["drawn"], 0))
+        for name, found in scores.get("silence", {}).items()
+        for kind, told in kinds
+        if kind in found
+    ]
+    return "\nWhere there is nothing to draw:\n\n" + markdown(("images", "drawn on"), rows) if rows else ""
 
 
 def _more_hd95(lesion: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -107,26 +187,24 @@ def _specks(record: Record) -> str:
     specks = record.get("scores", {}).get("specks")
     if not specks:
         return ""
-    own = {name: record[name] for name in ("smallest_lesion", "least_confidence")}
+    parts = [name for name in ("smallest_lesion", "least_confidence", "least_presence") if name in specks["tried"][0]]
+    own = {name: record.get(name, 0.0) for name in parts}
     rows = [
-        (
-            percent(row["smallest_lesion"], 2),
-            number(row["least_confidence"], 2),
-            number(row["dice"], 4),
-            percent(row["drawn"], 0),
-        )
+        (*_rule(row, parts), number(row["dice"], 4), percent(row["drawn"], 0))
         for row in specks["tried"]
-        if any(row[name] == value for name, value in own.items())
+        if sum(row[name] != value for name, value in own.items()) <= 1
     ]
-    chosen = ", ".join(
-        f"{percent(rule['smallest_lesion'], 2)} and {number(rule['least_confidence'], 2)}"
-        for rule in specks["by_fold"].values()
-    )
+    chosen = "; ".join(", ".join(_rule(rule, parts)) for rule in specks["by_fold"].values())
+    names = [name.replace("_", " ") for name in parts]
     return (
-        f"## The rule for specks\n\n{specks['rule']} For the scores of a fold the pair was chosen on the other folds "
-        f"({chosen}); for the shipped model on all.\n\n"
-        + markdown(("smallest lesion", "least confidence", "lesion Dice", "normals drawn on"), rows)
+        f"## The rule for what is left out\n\n{specks['rule']} For the scores of a fold it was chosen on the other "
+        f"folds ({', '.join(names)}: {chosen}); for the shipped model on all.\n\n"
+        + markdown((*names, "lesion Dice", "normals drawn on"), rows)
     )
+
+
+def _rule(row: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
+    return [percent(row[name], 2) if name == "smallest_lesion" else number(row[name], 2) for name in parts]
 
 
 def _training(record: Record) -> str:

@@ -90,6 +90,7 @@ def page(
         reach_chart=_reach_chart(summary) if lesions else None,
         threshold_table=tables.threshold_table(summary),
         size_charts=_size_charts(summary, cases) if lesions else [],
+        agreement_charts=_agreement_charts(summary, cases),
         strata=tables.strata_table(summary) if summary["strata"] else None,
         histories_per_model=len(histories) // max(1, len(models)),
         headings=HEADINGS,
@@ -182,6 +183,24 @@ def _size_charts(summary: Mapping[str, Any], cases: Sequence[Case]) -> list[Mark
         line = Series("median of the images of nearly this size", 0, np.multiply(100, curve["x"]), curve["y"])
         alt = f"Dice of {model} on each image against the size of the lesion"
         drawn.append(charts.plot(model, x, _share_axis("Dice"), [dots, line], alt))
+    return drawn
+
+
+def _agreement_charts(summary: Mapping[str, Any], cases: Sequence[Case]) -> list[Markup]:
+    """Longest diameters as Bland and Altman plot them: a dot for each image and seed that is drawn on."""
+    drawn = []
+    for colour, (model, entry) in enumerate(summary["models"].items(), 1):
+        if not (told := entry.get("diameter")):
+            continue
+        own = [(case.diameter, case.true_diameter) for case in cases if case.model == model and case.has_lesion]
+        pairs = [pair for pair in own if not np.isnan(sum(pair))]
+        means, differences = [(a + b) / 2 for a, b in pairs], [a - b for a, b in pairs]
+        x = charts.linear_axis("mean of drawn and true, pixels", 0, max(means))
+        y = charts.linear_axis("drawn − true, pixels", min(0, *differences), max(0, *differences))
+        ends = [0, x.high]
+        lines = [Series(name, 0, ends, [told["agreement"][name]] * 2) for name in ("mean", "low", "high")]
+        alt = f"Difference of the longest diameters that {model} drew from the true ones, against their mean"
+        drawn.append(charts.plot(model, x, y, [Series("", colour, means, differences, dots=True), *lines], alt))
     return drawn
 
 
