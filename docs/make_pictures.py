@@ -25,7 +25,7 @@ from sonoseg.delivery import document, overlay
 DOCS = Path(__file__).parent
 CHOSEN = ("benign (11)", "malignant (10)")
 GAP, PAPER = 8, 255
-REPORT = DOCS.parent / "results" / "busi-four-unets" / "report.html"
+REPORT = DOCS.parent / "results" / "four-unets" / "report.html"
 
 
 def drawn(sample: Sample, predictor: sonoseg.Predictor) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ CONFIDENCES = (0.0, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 PRESENCES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Presences that are tried as the least one at which anything is drawn."""
 
-LOSS = 0.005
+LOSS = 0.002
 """Lesion Dice that the rule may cost."""
 
 RULE = (

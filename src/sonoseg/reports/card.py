@@ -238,7 +238,8 @@ def _trained_before(trained: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 
 
 def _recipe(settings: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in settings.items() if name != "pretrained" and value not in ("auto", "")}
+    elsewhere = ("pretrained", "also")  # told in words
+    told = {name: value for name, value in settings.items() if name not in elsewhere and value not in ("auto", "")}
     return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
