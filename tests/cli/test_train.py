@@ -149,7 +149,7 @@ def test_a_benchmark_takes_a_recipe_and_its_own_models_folds_and_seeds(
     assert trained == replace(configure({}, recipe), model="attention-unet", fold=1, seed=2, width=5)
 
 
-def test_a_packed_set_trains_and_says_that_its_figures_are_in_the_frame(
+def test_a_packed_set_trains_and_is_judged_as_the_originals_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file, run = str(tmp_path / "p.npz"), str(tmp_path / "run")
@@ -157,10 +157,9 @@ def test_a_packed_set_trains_and_says_that_its_figures_are_in_the_frame(
     assert "checksum" in capsys.readouterr().out
     assert sonoseg(monkeypatch, "train", "--data", f"packed:{file}", *TINY, "--out", run) == 0
     assert sonoseg(monkeypatch, "evaluate", run, "--data", f"packed:{file}") == 0
-    assert "in a frame of 32 pixels" in capsys.readouterr().out
-    assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["frame"] == 32
+    packed = (tmp_path / "run" / "cases.csv").read_bytes()
     assert sonoseg(monkeypatch, "evaluate", run, "--data", "phantom:20") == 0  # the originals, of the fold held out
-    assert "in a frame" not in capsys.readouterr().out
+    assert (tmp_path / "run" / "cases.csv").read_bytes() == packed
 
 
 def test_a_plan_is_a_benchmark(

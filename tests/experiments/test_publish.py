@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sonoseg.data.formats.packed import to_packed
+from sonoseg.data.samples import Pair, Sample
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
@@ -98,9 +99,21 @@ def test_scores_are_told_anew_and_the_network_stays(trained: Path, tmp_path: Pat
         rescore(made, tables, other)
 
 
+class Turned:
+    """A sample's image, left for right: another one."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def __call__(self) -> Pair:
+        image, mask = self.sample.read()
+        return replace(image, pixels=image.pixels[:, ::-1].copy()), mask[:, ::-1].copy()
+
+
 def test_a_joint_recipe_is_judged_on_what_it_held_out_of_each_set_and_where_there_is_nothing(tmp_path: Path) -> None:
     data = open_set("phantom:20")
-    to_packed(replace(open_set("phantom:24"), name="other"), tmp_path / "other.npz", 32)
+    turned = tuple(replace(sample, read=Turned(sample)) for sample in open_set("phantom:24").samples)
+    to_packed(replace(open_set("phantom:24"), name="other", samples=turned), tmp_path / "other.npz", 32)
     other = open_set(f"packed:{tmp_path / 'other.npz'}")
     recipe = replace(RECIPE, also=(other.spec,), mix="all", presence=0.3, normals=1)
     progress = Progress(lambda number, of, name, hours: None, WATCH, lambda done, of: None)

@@ -125,7 +125,7 @@ def test_a_folder_of_our_own_training_is_left_alone(data: DataSet, tmp_path: Pat
 
 def test_masks_are_held_against_a_packed_set_as_against_the_originals(data: DataSet, tmp_path: Path) -> None:
     to_packed(data, tmp_path / "p.npz", 64)
-    masks = {sample.name: sample.read()[1] for sample in data.samples}
+    masks = {sample.name: sample.read()[1] for sample in data.samples if sample.name in data.folds.test(0)}
     packed, own = (score(masks, each, [0], "truth") for each in (open_set(f"packed:{tmp_path / 'p.npz'}"), data))
     assert packed["models"] == own["models"]
 

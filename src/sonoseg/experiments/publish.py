@@ -13,14 +13,14 @@ from sonoseg.data.crops import crops_of
 from sonoseg.data.samples import DataSet
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.evaluation import judging, presence
+from sonoseg.evaluation import calibration, judging, presence
 from sonoseg.evaluation.cases import Case, read_cases, table
 from sonoseg.evaluation.judging import Candidate, Evaluation
-from sonoseg.evaluation.summary import CASES, SUMMARY, lesion_dice, sum_up, write_tables
+from sonoseg.evaluation.summary import CALIBRATION, CASES, SUMMARY, lesion_dice, sum_up, write_tables
 from sonoseg.experiments import labels
 from sonoseg.experiments.plan import CELLS
 from sonoseg.experiments.rules import RULE, Rule, Trial, attempt, choose, told
-from sonoseg.files import write_bytes, write_csv
+from sonoseg.files import write_bytes, write_csv, write_json
 from sonoseg.learning.config import CONFIG, Config, read_config
 from sonoseg.learning.export import export
 from sonoseg.learning.networks.encoders import with_origin
@@ -83,10 +83,12 @@ def publish(
     ruled = [_with(candidate, **by_fold[candidate.fold]) for candidate in candidates]
     found = sum((judging.judge(_heard(candidate), data, progress) for candidate in ruled), Evaluation())
     cases = [case.silenced(by_fold[case.fold]["least_presence"]) for case in found.cases]
-    summary = sum_up(cases, found.counts)
-    summary["models"][config.model] |= {"presence": presence.summarise(table(found.cases))} if config.presence else {}
     tried = told(trials)
-    write_tables(results, cases, found.counts, summary)
+    write_tables(results, cases, found.counts, {})
+    cases = read_cases(results / CASES)  # as everybody reads them, so that the summary can be made again
+    summary = sum_up(cases, calibration.read(results / CALIBRATION))
+    write_json(results / SUMMARY, summary)
+    of_presence = {"presence": presence.summarise(table(found.cases))} if config.presence else {}
     write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
     near = [row for row in tried if sum(row[name] != value for name, value in rule.items()) <= 1]
     specks = {"rule": RULE, "tried": near, "by_fold": {str(fold): of_fold for fold, of_fold in by_fold.items()}}
@@ -94,7 +96,7 @@ def publish(
     silence = {data.name: _on_images_without(ruled, data)} | {
         other.name: _on_images_without(ruled, other) for other in elsewhere.others
     }
-    scores = scores_of(cases, summary, data) | {"specks": specks, "elsewhere": others, "silence": silence}
+    scores = scores_of(cases, summary, data) | of_presence | {"specks": specks, "elsewhere": others, "silence": silence}
     extra = {**rule, "mirrored": mirrored, "scores": scores | _noise(noise), "licence": LICENCE}
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
 
@@ -210,7 +212,7 @@ def _with(candidate: Candidate, **changes: Any) -> Candidate:
 def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
     """What a model file tells of the cross-validation of its recipe. cases, summary: of one model."""
     (model,) = summary["models"]
-    found, calibration = summary["models"][model], summary["calibration"][model]
+    found, calibrated = summary["models"][model], summary["calibration"][model]
     classes = sorted({case.label for case in cases if case.has_lesion})
     return {
         "set": data.name,
@@ -218,8 +220,8 @@ def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) 
         "folds_sha256": folds.checksum(data.folds),
         **{key: found[key] for key in ("lesion", "normal", "detection", "presence", "diameter") if key in found},
         "drawn_rule": summary["drawn_rule"],
-        "calibration_error": calibration["ece"],
-        **{f"calibration_{name.removeprefix('ece_')}": calibration[name] for name in CALIBRATED if name in calibration},
+        "calibration_error": calibrated["ece"],
+        **{f"calibration_{name.removeprefix('ece_')}": calibrated[name] for name in CALIBRATED if name in calibrated},
         "dice_of_most_certain": found["dice_of_most_certain"],
         "study_accuracy": found["all"]["study_accuracy"]["mean"],
         "nothing_study_accuracy": summary["nothing"]["all"]["study_accuracy"]["mean"],

@@ -1,5 +1,6 @@
 """Zip archives: checked before anything of them is written; unpacked for good, or while their files are read."""
 
+import errno
 import re
 import shutil
 import stat
@@ -56,9 +57,11 @@ def unpack(archive: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(info) as packed, target.open("wb") as file:
                     shutil.copyfileobj(packed, file, _PIECE)
-    except (UserError, OSError):
+    except UserError:
         raise
     except Exception as error:  # each form of compression has errors of its own
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that one: a place before the file's beginning
+            raise
         raise UserError(f"{archive} is no whole ZIP archive ({error}); it is not used", hint=_HINT) from error
 
 

@@ -44,7 +44,7 @@ def test_it_is_judged_as_the_originals_are(file):
 
 
 def test_crops_travel_along(tmp_path):
-    phantoms = open_set("phantom:12")
+    phantoms = open_set("phantom:20")
     to_packed(phantoms, tmp_path / "a.npz", 64, crops=1)
     data = open_packed(str(tmp_path / "a.npz"))
     cut = 0
