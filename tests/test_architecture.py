@@ -48,7 +48,10 @@ def test_every_module_has_its_test() -> None:
     modules = [path.relative_to(source) for path in source.rglob("*.py") if not path.stem.startswith("__")]
     assert Path("cli/train.py") in modules
     assert not [module for module in modules if not (tests / module).with_name(f"test_{module.name}").is_file()]
-    for test in tests.rglob("test_*.py"):
+    mirrored = [
+        test for test in tests.rglob("test_*.py") if test.parent.name != "faults"
+    ]  # a campaign through all rooms
+    for test in mirrored:
         assert (source / test.relative_to(tests)).parent.is_dir(), test
 
 
