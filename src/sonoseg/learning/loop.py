@@ -1,6 +1,5 @@
 """The training loop: a plain function; Lightning Fabric supplies device, precision and processes."""
 
-import copy
 import logging
 import math
 import time
@@ -22,16 +21,16 @@ from sonoseg.files import replacing
 from sonoseg.learning import pretrained
 from sonoseg.learning.batches import Packed, Share, keep_freed_memory, steps_per_epoch, training_batches
 from sonoseg.learning.config import Config
-from sonoseg.learning.losses import LOSSES, lesion_dice, presence_loss
+from sonoseg.learning.losses import lesion_dice
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.encoders import TimmEncoder
 from sonoseg.learning.networks.unet import UNet
+from sonoseg.learning.step import Answers, Average, Step, records
 
 TOLD = 0.5
 """Seconds, at least, between two reports: what is told is waited for."""
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises to its full height; a cosine lets it fall to zero after."""
-LARGEST_GRADIENT = 1.0
 _DAMAGED = "{} cannot be resumed from: it is damaged, or no state of a run"
 VALIDATION_BATCH = 16
 KEPT = 30.0
@@ -84,98 +83,6 @@ def train(run: Run) -> dict[str, Tensor]:
     return dict(_read_state(run.state)["average"])
 
 
-class _Answers(nn.Module):
-    """A network that gives its mask and its presence in one pass, as it is trained."""
-
-    def __init__(self, network: UNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.network.answer(image)
-
-
-class _Average:
-    """The averaged weights, in a network of their own. Its statistics are computed anew before it answers."""
-
-    def __init__(self, network: UNet) -> None:
-        self.network = copy.deepcopy(network).requires_grad_(False)
-        self._own: list[Tensor] = list(self.network.parameters())
-        self._theirs: list[Tensor] = list(network.parameters())
-
-    def update(self, decay: float) -> None:
-        """Move towards the network's weights by 1 - decay."""
-        with torch.no_grad():
-            torch._foreach_lerp_(self._own, self._theirs, 1 - decay)
-
-
-class _Step:
-    """One step: forward, loss, backward, update. Called with images and masks, gives the loss, before the update.
-
-    On one CUDA device the step is recorded once and replayed then: to start its thousand kernels one by one takes
-    longer than to compute them. The first ones are done plainly, as recording wants it; all batches are of one size.
-    """
-
-    PLAIN = 3
-
-    def __init__(self, fabric: Fabric, model: nn.Module, optimizer: Any, config: Config) -> None:
-        self.fabric, self.model, self.optimizer, self.config = fabric, model, optimizer, config
-        self.records = records(config, fabric.device)
-        self.done = 0
-        torch.backends.cudnn.benchmark = self.records
-        for group in optimizer.param_groups if self.records else ():
-            group["lr"] = torch.zeros((), device=fabric.device)  # what is recorded reads it where it lies
-
-    def __call__(self, images: Tensor, masks: Tensor, rate: float) -> Tensor:
-        for group in self.optimizer.param_groups:
-            if self.records:
-                group["lr"].fill_(rate * group["share"])
-            else:
-                group["lr"] = rate * group["share"]
-        self.done += 1
-        if not self.records:
-            return self._compute(images, masks)
-        if self.done <= self.PLAIN:
-            return self._aside(images, masks)
-        if self.done == self.PLAIN + 1:
-            self._record(images, masks)
-        self._images.copy_(images)
-        self._masks.copy_(masks)
-        self._graph.replay()
-        return self._loss
-
-    def _compute(self, images: Tensor, masks: Tensor) -> Tensor:
-        logits, presence = self.model(images)
-        loss = LOSSES[self.config.loss](logits, masks)
-        if presence is not None:
-            loss = loss + self.config.presence * presence_loss(presence, masks)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.model, self.optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
-        self.optimizer.step()
-        return loss.detach()
-
-    def _aside(self, images: Tensor, masks: Tensor) -> Tensor:
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            loss = self._compute(images, masks)
-        torch.cuda.current_stream().wait_stream(stream)
-        return loss
-
-    def _record(self, images: Tensor, masks: Tensor) -> None:
-        self._images, self._masks = images.clone(), masks.clone()
-        self._graph = torch.cuda.CUDAGraph()
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.cuda.graph(self._graph):
-            self._loss = self._compute(self._images, self._masks)
-
-
-def records(config: Config, device: torch.device) -> bool:
-    """Whether steps are recorded and replayed on a device."""
-    return device.type == "cuda" and config.devices == 1
-
-
 def _train(fabric: Fabric, run: Run) -> None:
     config = run.config
     run = replace(run, training=run.training.to(fabric.device))
@@ -183,12 +90,12 @@ def _train(fabric: Fabric, run: Run) -> None:
     fabric.seed_everything(config.seed, verbose=False)
     channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
     network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    model, optimizer = fabric.setup(_Answers(network), _optimizer(network, config, fabric.device))
-    average = _Average(network)
+    model, optimizer = fabric.setup(Answers(network), _optimizer(network, config, fabric.device))
+    average = Average(network)
     history: list[Epoch] = []
     if run.state.exists():
         history = _restore(run, network, optimizer, average.network)
-    step = _Step(fabric, model, optimizer, config)
+    step = Step(fabric, model, optimizer, config)
     kept = -math.inf
 
     for epoch in range(len(history), config.epochs):
@@ -211,7 +118,7 @@ def _train(fabric: Fabric, run: Run) -> None:
         fabric.barrier()
 
 
-def _train_epoch(fabric: Fabric, run: Run, model: nn.Module, step: _Step, average: _Average, epoch: int) -> Epoch:
+def _train_epoch(fabric: Fabric, run: Run, model: nn.Module, step: Step, average: Average, epoch: int) -> Epoch:
     config = run.config
     steps = steps_per_epoch(len(run.training), config.batch)
     share = Share(fabric.global_rank, fabric.world_size)

@@ -1,0 +1,40 @@
+from dataclasses import replace
+
+import torch
+
+from sonoseg.learning.config import Config
+from sonoseg.learning.loop import new_network
+from sonoseg.learning.step import Answers, Average, records
+
+CONFIG = Config("phantom:20", size=32, width=4, device="cpu")
+
+
+def test_the_average_moves_towards_the_weights_and_is_no_part_of_them() -> None:
+    network = new_network(CONFIG)
+    average = Average(network)
+    before = [parameter.clone() for parameter in average.network.parameters()]
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 1
+    average.update(0.75)
+    for then, now in zip(before, average.network.parameters(), strict=True):
+        torch.testing.assert_close(now, then + 0.25)
+        assert not now.requires_grad
+    average.update(0.0)
+    for own, theirs in zip(average.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(own, theirs)
+
+
+def test_mask_and_presence_come_of_one_pass() -> None:
+    network = new_network(replace(CONFIG, presence=0.3)).eval()
+    image = torch.rand(2, 1, 32, 32)
+    logits, presence = Answers(network)(image)
+    assert torch.equal(logits, network(image))
+    assert presence is not None
+    assert presence.shape == (2,)
+
+
+def test_steps_are_recorded_on_one_cuda_device_alone() -> None:
+    assert records(CONFIG, torch.device("cuda"))
+    assert not records(replace(CONFIG, devices=2), torch.device("cuda"))
+    assert not records(CONFIG, torch.device("cpu"))
