@@ -8,7 +8,7 @@ from serving import png, served
 
 
 def names(reader: Reader) -> list[str]:
-    return list(reader.page.locator("#cases .name").all_inner_texts())
+    return list(reader.page.locator("#cases .name").all_text_contents())
 
 
 def current(reader: Reader) -> str:
