@@ -12,7 +12,7 @@ def names(reader: Reader) -> list[str]:
 
 
 def current(reader: Reader) -> str:
-    return reader.text("#cases button[aria-current] .name")
+    return str(reader.page.locator("#cases button[aria-current] .name").text_content())
 
 
 def test_cases_are_found_by_name_or_state_and_gone_through_by_key(browser: Any, tmp_path: Path) -> None:
