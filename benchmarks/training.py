@@ -78,7 +78,7 @@ def obvious(files: Files, steps: int) -> Iterator[float]:
     loader = DataLoader(files, BATCH, shuffle=True, drop_last=True)
     began = time.perf_counter()
     for images, masks in islice(loader, steps):
-        loss = dice_and_cross_entropy(network(images), masks)
+        loss = dice_and_cross_entropy(network(images), masks, masks)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

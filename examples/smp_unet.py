@@ -83,6 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bfloat16", action="store_true", help="train in it: faster where there is hardware for it")
     parser.add_argument("--encoder-weights", type=Path, help="safetensors of timm's mobilenetv2_100; else from nothing")
     parser.add_argument("--weights", type=Path, default=Path("smp"), help="folder of the trained networks")
     parser.add_argument("--out", type=Path, default=Path("entries/smp-mobilenetv2"))
@@ -113,7 +114,7 @@ def train(network: torch.nn.Module, images: torch.Tensor, masks: torch.Tensor, g
         total = torch.zeros((), device=device)
         for rows in torch.randperm(len(images), device=device).chunk(steps):
             image, mask = changed(images[rows].float() / 255, masks[rows].float())
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, torch.bfloat16, enabled=given.bfloat16):
                 logits = network(2 * image - 1).float()
             loss = overlap(logits, mask) + functional.binary_cross_entropy_with_logits(logits, mask)
             optimiser.zero_grad(set_to_none=True)

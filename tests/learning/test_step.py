@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import pytest
 import torch
+from lightning_fabric import Fabric
 
 from sonoseg.learning.config import Config
 from sonoseg.learning.loop import new_network
-from sonoseg.learning.step import Answers, Average, records
+from sonoseg.learning.step import Answers, Average, Step, records
 
 CONFIG = Config("phantom:20", size=32, width=4, device="cpu")
 
@@ -32,6 +34,27 @@ def test_mask_and_presence_come_of_one_pass() -> None:
     assert torch.equal(logits, network(image))
     assert presence is not None
     assert presence.shape == (2,)
+
+
+def test_teachers_weigh_as_much_as_is_said() -> None:
+    def loss(soft: float, answers: torch.Tensor | None) -> float:
+        config = replace(CONFIG, soft=soft)
+        torch.manual_seed(0)
+        network = new_network(config)
+        fabric = Fabric(accelerator="cpu", devices=1)
+        parameters = [{"params": list(network.parameters()), "share": 1.0}]
+        model, optimizer = fabric.setup(Answers(network), torch.optim.SGD(parameters, lr=0.0))
+        targets = masks if answers is None else torch.cat((masks, answers), 1)
+        return float(Step(fabric, model, optimizer, config)(images, targets, 0.0))
+
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(2, 1, 32, 32, generator=generator)
+    masks = (torch.rand(2, 1, 32, 32, generator=generator) > 0.5).float()
+    answers = torch.rand(2, 1, 32, 32, generator=generator)
+    alone = loss(0.5, None)
+    assert loss(0.0, answers) == loss(0.9, masks) == alone
+    assert loss(1.0, answers) != alone
+    assert loss(0.5, answers) == pytest.approx(loss(1.0, (masks + answers) / 2), rel=1e-6)
 
 
 def test_steps_are_recorded_on_one_cuda_device_alone() -> None:

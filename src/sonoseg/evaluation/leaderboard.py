@@ -136,6 +136,8 @@ def trained_on(summary: Mapping[str, Any], model: str) -> str:
         words += "; from nothing"
     if settings.get("pretrained"):
         words += f"; begun with the run {settings['pretrained']}"
+    if settings.get("teachers"):
+        words += f"; taught by {settings['teachers']}"
     return words
 
 

@@ -24,6 +24,7 @@ from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, ELSEWHERE, Config, read_config
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
+from sonoseg.learning.provenance import told_settings
 from sonoseg.learning.run import (
     FOLDS,
     HISTORY,
@@ -32,7 +33,6 @@ from sonoseg.learning.run import (
     Watch,
     of_run,
     processor,
-    told_settings,
     train_run,
 )
 from sonoseg.reports.benchmark import page

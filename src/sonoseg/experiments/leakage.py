@@ -22,7 +22,7 @@ from sonoseg.experiments.benchmark import Progress, run_cell
 from sonoseg.experiments.plan import Cell
 from sonoseg.files import write_csv, write_json, write_text
 from sonoseg.learning.config import Config
-from sonoseg.learning.run import told_settings
+from sonoseg.learning.provenance import told_settings
 from sonoseg.reports.figures import counted, figure, number
 from sonoseg.reports.table import markdown
 

@@ -11,7 +11,8 @@ from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
-from sonoseg.learning.run import resolve, told_settings
+from sonoseg.learning.provenance import told_settings
+from sonoseg.learning.run import resolve
 
 CELLS = "cells"
 

@@ -133,11 +133,15 @@ def _spared(drawn: Draw, mirror: Tensor, chosen: Tensor) -> Draw:
 
 
 def warp(images: Tensor, masks: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:
-    """Move images and masks alike: ``float (N, 1, H, W)`` each; images are interpolated, masks stay 0 and 1."""
+    """Move images and masks alike: ``float (N, 1, H, W)`` each; images are interpolated, masks stay 0 and 1.
+
+    Where the masks have a second channel, the teachers' answers, it is interpolated as well.
+    """
     both = torch.cat([images, masks], 1)
     grid = functional.affine_grid(affine, list(both.shape), align_corners=False)
     moved = functional.grid_sample(both, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return moved[:, :1], (moved[:, 1:] >= 0.5).to(masks.dtype)
+    images, masks, soft = moved[:, :1], moved[:, 1:2], moved[:, 2:]
+    return images, torch.cat([(masks >= 0.5).to(masks.dtype), soft], 1)
 
 
 def shade(images: Tensor, drawn: Draw) -> Tensor:
@@ -168,7 +172,8 @@ def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
 
 
 def augment(images: Tensor, masks: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
-    """Geometry for both, then brightness for the image: ``float (N, 1, H, W)`` each, in the order given."""
+    """Geometry for both, then brightness for the image: ``float (N, 1, H, W)`` each, masks as of ``warp``, in the order
+    given."""
     images, masks = warp(images, masks, drawn.affine)
     images = shade(images, drawn)
     return (spoil(images, drawn.spoil) if drawn.spoil else images), masks

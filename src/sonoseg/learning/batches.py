@@ -33,6 +33,8 @@ AT_ONCE = {"cuda": 32}
 class Packed:
     """Samples in the frame: images and masks (0 and 1), ``uint8 (N, 1, size, size)``; digests of the originals.
 
+    soft: the probabilities that teachers answered, 255 for 1, as large; or none.
+
     home: how many of them, the first, are of the set that is judged on; None for all. An epoch has each of these once,
     and at most as many of the others. crops: how many of them, the last, are crops without a lesion, in no epoch's
     order, but added to batches.
@@ -43,6 +45,7 @@ class Packed:
     digests: tuple[str, ...]
     home: int | None = None
     crops: int = 0
+    soft: Tensor | None = None
 
     @property
     def whole(self) -> int:
@@ -62,14 +65,21 @@ class Packed:
         return drawn[torch.randperm(len(drawn), generator=generator)]
 
     def at(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Images in [0, 1] and masks of 0 and 1, ``float32 (n, 1, size, size)``, on the device."""
+        """Images in [0, 1] and masks of 0 and 1, ``float32 (n, 1, size, size)``, on the device.
+
+        The masks have a second channel where there are answers of teachers, in [0, 1].
+        """
         indices = indices.to(self.images.device)
         images = self.images[indices].to(device, non_blocking=True).float() / 255
-        return images, self.masks[indices].to(device, non_blocking=True).float()
+        masks = self.masks[indices].to(device, non_blocking=True).float()
+        if self.soft is not None:
+            masks = torch.cat((masks, self.soft[indices].to(device, non_blocking=True).float() / 255), dim=1)
+        return images, masks
 
     def to(self, device: torch.device) -> "Packed":
         """The same with its pixels on a device, as bytes."""
-        return replace(self, images=self.images.to(device), masks=self.masks.to(device))
+        soft = None if self.soft is None else self.soft.to(device)
+        return replace(self, images=self.images.to(device), masks=self.masks.to(device), soft=soft)
 
 
 def pack(
@@ -117,6 +127,8 @@ def training_batches(
     data: Packed, config: Config, epoch: int, share: Share, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of augmented batches, ``float32 (n, 1, size, size)`` each, decided by (seed, epoch) alone.
+
+    The masks are as of ``Packed.at``.
 
     Every process shuffles and draws for whole batches and takes its share, so their number changes nothing. The last
     batch is filled up from the front of the epoch: all batches are of one size, and none is too small to normalise.

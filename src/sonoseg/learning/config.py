@@ -97,6 +97,13 @@ class Config:
         "What to begin with: default, a model file or a finished run. Its architecture and size are taken.",
         form="RUN",
     )
+    teachers: tuple[str, ...] = setting(
+        (),
+        "A run or model file whose answers are learnt from as well; {fold} and {seed} stand for the run's own. May be "
+        "repeated.",
+        form="RUN",
+    )
+    soft: float = setting(0.5, "Weight of the teachers' mean answer beside the mask, from 0 to 1.", 0, 1)
 
     def __post_init__(self) -> None:
         for name, field in FIELDS.items():

@@ -24,6 +24,14 @@ def need_device(config: Config) -> None:
             raise _too_much(config, f"it takes {needed / 2**30:,.0f} GiB at the very least, of {held / 2**30:,.0f}")
 
 
+def device_of(config: Config) -> torch.device:
+    """Where the first process of a run computes."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return torch.device(next((kind for kind, there in kinds.items() if there), "cpu"))
+
+
 def least_memory(config: Config) -> int:
     """Bytes that a step takes at the very least: an image's maps at full size, half of them, in two bytes a number."""
     pixels = (config.batch + config.normals) * config.size**2

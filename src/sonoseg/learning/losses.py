@@ -14,18 +14,19 @@ QUIET = 0.01
 """The same for an image without a lesion, as a share of the frame: what is drawn costs most around this much."""
 
 
-def dice_and_cross_entropy(logits: Tensor, masks: Tensor, normals: bool = False) -> Tensor:
+def dice_and_cross_entropy(logits: Tensor, masks: Tensor, wanted: Tensor, normals: bool = False) -> Tensor:
     """Mean of both over a batch, a scalar.
 
-    logits: ``float (N, 1, H, W)``. masks: ``float (N, 1, H, W)`` of 0 and 1. The Dice part is soft (Milletari et al.
-    2016) and per image. normals: whether images without a lesion are in it, smoothed by ``QUIET``; if not they are left
-    to the cross-entropy.
+    logits: ``float (N, 1, H, W)``. masks: ``float (N, 1, H, W)`` of 0 and 1, which tell the images with a lesion.
+    wanted: what is to be answered, as large, in [0, 1]: the masks, or what teachers make of them. The Dice part is soft
+    (Milletari et al. 2016) and per image. normals: whether images without a lesion are in it, smoothed by ``QUIET``; if
+    not they are left to the cross-entropy.
     """
-    cross_entropy = functional.binary_cross_entropy_with_logits(logits, masks)
+    cross_entropy = functional.binary_cross_entropy_with_logits(logits, wanted)
     probabilities = logits.sigmoid()
-    overlap = (probabilities * masks).sum((1, 2, 3))
-    extent = masks.sum((1, 2, 3))
-    with_lesion = (extent > 0).to(extent.dtype)
+    overlap = (probabilities * wanted).sum((1, 2, 3))
+    extent = wanted.sum((1, 2, 3))
+    with_lesion = masks.amax((1, 2, 3))
     smooth = SMOOTH * with_lesion + QUIET * masks[0].numel() * (1 - with_lesion) if normals else SMOOTH
     dice = (2 * overlap + smooth) / (probabilities.sum((1, 2, 3)) + extent + smooth)
     if normals:
@@ -38,10 +39,15 @@ def presence_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, masks.amax((1, 2, 3)))
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+def cross_entropy_alone(logits: Tensor, masks: Tensor, wanted: Tensor) -> Tensor:
+    """As ``dice_and_cross_entropy`` without the Dice part, so that the masks do not matter."""
+    return functional.binary_cross_entropy_with_logits(logits, wanted)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "lesions": dice_and_cross_entropy,
     "all": partial(dice_and_cross_entropy, normals=True),
-    "none": functional.binary_cross_entropy_with_logits,
+    "none": cross_entropy_alone,
 }
 """By name: which images the Dice part is taken over."""
 

@@ -5,32 +5,30 @@ import logging
 import math
 import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sonoseg import __version__
 from sonoseg.data import folds
-from sonoseg.data.samples import DataSet
+from sonoseg.data.samples import DataSet, Sample, digest_of
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import scored, split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import remove_leftovers, write_text
-from sonoseg.learning import checkpoint, pretrained
+from sonoseg.learning import checkpoint, provenance, teachers
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
 from sonoseg.learning.config import CONFIG, Config, read_config
-from sonoseg.learning.devices import enough_memory, need_device
-from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, model_record, train
-from sonoseg.learning.networks.encoders import origin
+from sonoseg.learning.devices import device_of, enough_memory, need_device
+from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, train
 from sonoseg.learning.networks.unet import UNet
 
 FOLDS, HISTORY, STATE, MODEL = "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
 SCALARS, MACHINES = "tensorboard", "machines.jsonl"
-THRESHOLD = 0.5
 
 STEPS, LEAST_EPOCHS = 1000, 40
 """What is trained where a configuration leaves the epochs open: a small set is seen more often."""
@@ -67,7 +65,11 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
         return out / MODEL
     parts = split(data, config.fold, config.validation, config.seed, config.share)
     also = _open_also(config, data)
-    before = _pretrained(config, data, also)
+    before = provenance.of_pretrained(config, data, also)
+    taught_by = teachers.load(config)
+    if taught_by:
+        others = [split(other, config.also_fold).test for other in also]
+        teachers.need_unseen(config, taught_by, _digests([*parts.test, *parts.validation, *chain(*others)]))
     first_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
@@ -75,6 +77,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     packed = pack((*parts.training, *more), config.size, watch.decoded, crops=config.normals > 0)
     if config.normals and not packed.crops:
         raise UserError("no lesion of the training part leaves room for a crop beside it", hint="leave --normals out")
+    packed = teachers.taught(packed, taught_by, device_of(config))
     training = replace(packed, home=len(parts.training) if config.mix == "half" else None)
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
@@ -83,7 +86,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     report = watch.training(config.epochs, len(training))
     with enough_memory(config):
         weights = train(Run(config, training, watched, out / STATE, report, finished))
-    checkpoint.save(out / MODEL, weights, _record(config, data, also, digests, before))
+    record = provenance.record(config, [data, *also], digests, before, [teacher.record for teacher in taught_by])
+    checkpoint.save(out / MODEL, weights, record)
     shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)
     return out / MODEL
@@ -161,7 +165,7 @@ def _tell_machine(out: Path, config: Config) -> None:
     """Add a line to ``MACHINES``: where the epochs from here on are trained."""
     lines = (out / MACHINES).read_text(encoding="utf-8") if (out / MACHINES).exists() else ""
     done = len((out / HISTORY).read_text(encoding="utf-8").splitlines()) if (out / HISTORY).exists() else 0
-    on_cuda = torch.cuda.is_available() and config.device in ("auto", "cuda")
+    on_cuda = device_of(config).type == "cuda"
     told = {
         "from_epoch": done + 1,
         "machine": torch.cuda.get_device_name() if on_cuda else processor(),
@@ -204,61 +208,5 @@ class Logbook:
         self._writer.flush()
 
 
-def told_settings(config: Config) -> dict[str, Any]:
-    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
-    also = ", ".join(spec.partition(":")[0] for spec in config.also)
-    files = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
-    return {name: value for name, value in (vars(config) | files | {"also": also}).items() if name != "data"}
-
-
-def _pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> dict[str, Any]:
-    """The record of the network to begin with, empty where there is none.
-
-    Errors: ``UserError`` where it has seen images of a set that a fold is held out of, unless it held out the same.
-    """
-    if not config.pretrained:
-        return {}
-    record = pretrained.load(config.pretrained).record
-    held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
-    for seen in _sets_seen(record):
-        if held_out.get(seen["set"], -1) not in (-1, seen.get("fold", -1)):
-            raise UserError(
-                f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
-                "held out of",
-                hint="begin with a network of another set, or that held out the same fold; fold -1 trains on all",
-            )
-    return record
-
-
-def _sets_seen(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a network was trained on, as ``also`` tells it."""
-    trained = record["trained_on"]
-    fold = {"fold": trained["fold"]} if trained["fold"] >= 0 else {}
-    return [{name: trained[name] for name in ("set", "citation", "licence")} | fold, *trained["also"]]
-
-
-def _record(
-    config: Config, data: DataSet, also: Sequence[DataSet], digests: Sequence[str], before: Mapping[str, Any]
-) -> dict[str, Any]:
-    fold = {"fold": config.also_fold} if config.also_fold >= 0 else {}
-    others = [{"set": other.name, "citation": other.citation, "licence": other.licence} | fold for other in also]
-    earlier = [seen for seen in _sets_seen(before) if seen not in others] if before else []
-    seen = {*digests, *before["trained_on"]["digests"]} if before else set(digests)
-    return {
-        "model": model_record(config),
-        "size": config.size,
-        "threshold": THRESHOLD,
-        "classes": ["lesion"],
-        "trained_on": {
-            "set": data.name,
-            "citation": data.citation,
-            "licence": data.licence,
-            "fold": config.fold,
-            "images": len(seen),
-            "also": others + earlier,
-            "digests": sorted(seen),
-        },
-        "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
-        "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
-        "program": f"sonoseg {__version__}",
-    }
+def _digests(samples: Sequence[Sample]) -> set[str]:
+    return {digest_of(sample, sample.read()[0]) for sample in samples}

@@ -78,7 +78,9 @@ class Step:
 
     def _compute(self, images: Tensor, masks: Tensor) -> Tensor:
         logits, presence = self.model(images)
-        loss = LOSSES[self.config.loss](logits, masks)
+        masks, soft = masks[:, :1], masks[:, 1:]
+        wanted = torch.lerp(masks, soft, self.config.soft) if soft.numel() else masks
+        loss = LOSSES[self.config.loss](logits, masks, wanted)
         if presence is not None:
             loss = loss + self.config.presence * presence_loss(presence, masks)
         self.optimizer.zero_grad(set_to_none=True)

@@ -238,7 +238,9 @@ def _trained_before(trained: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 
 
 def _recipe(settings: Mapping[str, Any]) -> str:
-    elsewhere = ("pretrained", "also")  # told in words
+    elsewhere: tuple[str, ...] = ("pretrained", "also")  # told in words
+    if not settings.get("teachers"):
+        elsewhere += ("soft",)
     told = {name: value for name, value in settings.items() if name not in elsewhere and value not in ("auto", "")}
     return ", ".join(f"{name} {value}" for name, value in told.items())
 

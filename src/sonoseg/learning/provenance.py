@@ -1,0 +1,88 @@
+"""What a network was made of and has seen, for the record beside its weights."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sonoseg import __version__
+from sonoseg.data.samples import DataSet
+from sonoseg.errors import UserError
+from sonoseg.learning import pretrained
+from sonoseg.learning.config import Config
+from sonoseg.learning.loop import model_record
+from sonoseg.learning.networks.encoders import origin
+
+THRESHOLD = 0.5
+
+Record = dict[str, Any]
+
+
+def record(
+    config: Config, sets: Sequence[DataSet], digests: Sequence[str], before: Record, teachers: Sequence[Record]
+) -> Record:
+    """The record of a finished run.
+
+    sets: the one that is judged on, then the others. digests: of the images that it trained on or watched. before,
+    teachers: the records of what it was begun with, or empty, and of what it learnt from. What they saw, it has seen.
+    """
+    folds = [config.fold, *(config.also_fold for _ in sets[1:])]
+    own, *others = (_told(data, fold) for data, fold in zip(sets, folds, strict=True))
+    theirs = [each for each in chain(*map(_sets_seen, teachers)) if each != own]
+    also = [*others, *(_sets_seen(before) if before else ()), *theirs]
+    seen = {*digests, *chain(*(network["trained_on"]["digests"] for network in (before, *teachers) if network))}
+    return {
+        "model": model_record(config),
+        "size": config.size,
+        "threshold": THRESHOLD,
+        "classes": ["lesion"],
+        "trained_on": own
+        | {
+            "fold": config.fold,
+            "images": len(seen),
+            "also": [each for number, each in enumerate(also) if each not in also[:number]],
+            "digests": sorted(seen),
+        },
+        "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
+        "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
+        "program": f"sonoseg {__version__}",
+    }
+
+
+def told_settings(config: Config) -> dict[str, Any]:
+    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
+    files: dict[str, Any] = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
+    files["teachers"] = ", ".join(Path(name).name for name in config.teachers)
+    files["also"] = ", ".join(spec.partition(":")[0] for spec in config.also)
+    return {name: value for name, value in (vars(config) | files).items() if name != "data"}
+
+
+def of_pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> Record:
+    """The record of the network to begin with, empty where there is none.
+
+    Errors: ``UserError`` where it has seen images of a set that a fold is held out of, unless it held out the same.
+    """
+    if not config.pretrained:
+        return {}
+    found = pretrained.load(config.pretrained).record
+    held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
+    for seen in _sets_seen(found):
+        if held_out.get(seen["set"], -1) not in (-1, seen.get("fold", -1)):
+            raise UserError(
+                f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
+                "held out of",
+                hint="begin with a network of another set, or that held out the same fold; fold -1 trains on all",
+            )
+    return found
+
+
+def _told(data: DataSet, fold: int) -> Record:
+    told = {"set": data.name, "citation": data.citation, "licence": data.licence}
+    return told | {"fold": fold} if fold >= 0 else told
+
+
+def _sets_seen(network: Mapping[str, Any]) -> list[Record]:
+    """What a network was trained on, as ``also`` tells it."""
+    trained = network["trained_on"]
+    fold = {"fold": trained["fold"]} if trained["fold"] >= 0 else {}
+    return [{name: trained[name] for name in ("set", "citation", "licence")} | fold, *trained["also"]]
