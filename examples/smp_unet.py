@@ -104,7 +104,7 @@ def frames(samples: tuple[Any, ...], size: int) -> tuple[torch.Tensor, torch.Ten
 def train(network: torch.nn.Module, images: torch.Tensor, masks: torch.Tensor, given: argparse.Namespace) -> None:
     """Dice and cross-entropy, AdamW, one cycle; the set lies on the device and is changed there."""
     device = torch.device(given.device)
-    network.to(device).train()
+    network.to(device, memory_format=torch.channels_last).train()
     images, masks = images.to(device), masks.to(device)
     steps = math.ceil(len(images) / given.batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
