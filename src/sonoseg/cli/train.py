@@ -31,7 +31,7 @@ def benchmark(
     plan: Annotated[
         Path | None,
         typer.Option(
-            help="Arms, folds and seeds as a file; --data, --device, --devices stand above it.", metavar="FILE"
+            help="Arms, folds and seeds as a file; --data, --folds, --device, --devices stand above it.", metavar="FILE"
         ),
     ] = None,
     models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
@@ -51,8 +51,9 @@ def benchmark(
     from sonoseg.experiments.plan import of_models, read_plan
 
     if recipe is None:
-        beside = {"models": models != "all", "folds": folds != "all", "seeds": seeds != "0", "recipe": typed.recipe}
-        planned = read_plan(cast(Path, plan), _above_a_plan(typed, [name for name, given in beside.items() if given]))
+        beside = {"models": models != "all", "seeds": seeds != "0", "recipe": typed.recipe}
+        above = _above_a_plan(typed, [name for name, given in beside.items() if given])
+        planned = read_plan(cast(Path, plan), above, None if folds == "all" else numbers("folds", folds))
         data = opened(planned.data)
     else:
         assert data is not None

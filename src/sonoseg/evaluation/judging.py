@@ -118,6 +118,19 @@ def judge(
     return evaluate(candidate, data, samples, progress)
 
 
+def judge_watched(
+    candidate: Candidate, data: DataSet, watched: Sequence[Sample], progress: Judging | None = None
+) -> Evaluation:
+    """Measure a candidate on the validation part of its run: counted among what it has seen, and not trained on.
+
+    By this recipes are chosen; no figure of theirs is one of a held-out fold.
+    """
+    own = {digest_of(sample, sample.read()[0]) for sample in watched}
+    trained = [digest for digest in candidate.trained_on["digests"] if digest not in own]
+    candidate = replace(candidate, trained_on={**candidate.trained_on, "digests": trained})
+    return evaluate(candidate, data, watched, progress)
+
+
 def judge_all(candidates: Sequence[Candidate], data: DataSet, progress: Judging | None = None) -> Evaluation:
     """Judge several networks of one recipe on another set, or one network anywhere; their rows together.
 

@@ -12,14 +12,15 @@ from filelock import FileLock, Timeout
 from sonoseg import __version__
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation import calibration
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
-from sonoseg.evaluation.judging import judge
+from sonoseg.evaluation.judging import judge, judge_watched
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
-from sonoseg.experiments.plan import Cell, Plan
+from sonoseg.experiments.plan import TEST, VALIDATION, Cell, Plan
 from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, ELSEWHERE, Config, read_config
 from sonoseg.learning.loop import new_network
@@ -130,7 +131,12 @@ def run_cell(cell: Cell, data: DataSet, folder: Path, progress: Progress, copies
         return
     train_run(cell.config, data, folder, True, progress.watch)
     candidate = replace(of_run(folder), model=cell.arm)
-    evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
+    if cell.judged == VALIDATION:
+        config = read_config(folder / CONFIG)
+        watched = split(data, config.fold, config.validation, config.seed, config.share).validation
+        evaluation = judge_watched(candidate, data, watched, progress.evaluated)
+    else:
+        evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
     write_tables(folder, evaluation.cases, evaluation.counts, sum_up(evaluation.cases, evaluation.counts))
 
 
@@ -196,6 +202,7 @@ def _circumstances(plan: Plan, data: DataSet, command: str) -> dict[str, Any]:
         "settings": {name: value for name, value in plan.settings().items() if name != "model"},
         "arms": plan.own_settings(),
         "folds": list(plan.folds),
+        **({"judged": plan.judged} if plan.judged != TEST else {}),
         "seeds": list(plan.seeds),
         "versions": {"sonoseg": __version__, "python": platform.python_version()}
         | {name: metadata.version(name) for name in ("torch", "timm", "numpy", "scipy", "pillow")},

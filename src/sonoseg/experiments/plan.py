@@ -16,9 +16,11 @@ from sonoseg.learning.run import resolve
 
 CELLS = "cells"
 
-KEYS = ("folds", "seeds", "folds_sha256", "recipe", "arms")
+KEYS = ("folds", "seeds", "folds_sha256", "judged", "recipe", "arms")
 OWN = ("fold", "seed")
 """Settings that cells have and no arm."""
+TEST, VALIDATION = "test", "validation"
+"""What cells are judged on: the fold that is held out, or the part that is cut off its training."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Cell:
-    """One training and what it is judged on: an arm, a fold and a seed."""
+    """One training and what it is judged on: an arm, a fold and a seed. judged: as of ``Plan``."""
 
     arm: str
     config: Config
+    judged: str = TEST
 
     @property
     def name(self) -> str:
@@ -50,13 +53,16 @@ class Cell:
 class Plan:
     """What is compared: arms x folds x seeds, all of one set. folds_sha256: of the folds that are meant, or empty.
 
-    Errors: ``UserError`` for no arm, no fold, no seed, two of one name, and a name that is no name of a folder.
+    judged: ``TEST``, or ``VALIDATION`` to choose a recipe for one fold without a look at it.
+    Errors: ``UserError`` for no arm, no fold, no seed, two of one name, a name that is no name of a folder, and for
+    validation parts of several folds, or of none.
     """
 
     arms: tuple[Arm, ...]
     folds: tuple[int, ...]
     seeds: tuple[int, ...]
     folds_sha256: str = ""
+    judged: str = TEST
 
     def __post_init__(self) -> None:
         for what, values in (("arm", [arm.name for arm in self.arms]), ("fold", self.folds), ("seed", self.seeds)):
@@ -71,11 +77,27 @@ class Plan:
                     f"an arm is called {arm.name!r}; letters, digits, - and _ make a name", hint='name = "unet"'
                 )
 
+        if self.judged not in (TEST, VALIDATION):
+            raise UserError(
+                f"the plan is judged on {self.judged!r}; {TEST} or {VALIDATION} is known", 'judged = "test"'
+            )
+        if self.judged == VALIDATION and len(self.folds) > 1:
+            raise UserError(
+                f"the plan is judged on the validation parts of {len(self.folds)} folds; "
+                "what is chosen for one fold is chosen within its own training",
+                hint=f"give --folds {self.folds[0]}, and each other fold an --out of its own",
+            )
+        if self.judged == VALIDATION and (without := [arm.name for arm in self.arms if not arm.recipe.validation]):
+            raise UserError(
+                f"the plan is judged on validation parts, and {', '.join(without)} cut off none",
+                hint="write validation = 0.2 under [recipe]",
+            )
+
     @property
     def cells(self) -> list[Cell]:
         """Seeds outermost and arms innermost: a first table stands early."""
         return [
-            Cell(arm.name, replace(arm.recipe, fold=fold, seed=seed))
+            Cell(arm.name, replace(arm.recipe, fold=fold, seed=seed), self.judged)
             for seed, fold, arm in product(self.seeds, self.folds, self.arms)
         ]
 
@@ -116,10 +138,11 @@ def of_models(recipe: Config, models: Iterable[str], folds: Sequence[int], seeds
     return Plan(tuple(Arm(name, replace(recipe, model=name)) for name in models), tuple(folds), tuple(seeds))
 
 
-def read_plan(path: Path, given: Mapping[str, Any]) -> Plan:
+def read_plan(path: Path, given: Mapping[str, Any], folds: Sequence[int] | None = None) -> Plan:
     """Read a plan, TOML: ``folds`` and ``seeds``, a table ``recipe``, and ``arms``, each a name and what it changes.
 
-    given: settings that stand above those of the file, for every arm, such as where the data lies here.
+    given: settings that stand above those of the file, for every arm, such as where the data lies here. folds: those
+    that stand above the file's.
     Errors: ``UserError`` for a file that cannot be read, unknown keys and settings, and as of ``Plan`` and ``Config``.
     """
     try:
@@ -132,9 +155,10 @@ def read_plan(path: Path, given: Mapping[str, Any]) -> Plan:
         raise UserError(f"{path}: recipe must be a table and arms a list of tables", hint=_HOW)
     return Plan(
         tuple(_arm(path, recipe, arm, given) for arm in arms),
-        _numbers(path, content, "folds"),
+        _numbers(path, content, "folds") if folds is None else tuple(folds),
         _numbers(path, content, "seeds"),
         str(content.get("folds_sha256", "")),
+        str(content.get("judged", TEST)),
     )
 
 
