@@ -33,7 +33,7 @@ def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None
         "validation": 0.5, "seed": 9, "device": "cpu", "devices": 2, "precision": "32", "also": ("a", "b"),
         "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x", "also_fold": 1,
         "mix": "all", "normals": 2, "presence": 0.5, "spoiled": 0.5, "decayed": "kernels",
-        "share": 0.5, "norms": "shared",
+        "share": 0.5, "norms": "shared", "teachers": ("a/{fold}", "b"), "soft": 0.25,
     }  # fmt: skip
     assert given.keys() == FIELDS.keys() - {"pretrained"}
     flags = [

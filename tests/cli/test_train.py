@@ -176,6 +176,8 @@ def test_a_plan_is_a_benchmark(
     assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures") == 0
     assert "hours of one process are left" in capsys.readouterr().err
     assert (tmp_path / "out" / "cells" / "b-fold-1-seed-0" / "cases.csv").exists()
+    assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures", "--folds", "0") == 0
+    assert (tmp_path / "out" / "cells" / "a-fold-0-seed-0" / "cases.csv").exists()
 
 
 def test_a_small_set_of_ones_own_is_learnt_in_160_steps(

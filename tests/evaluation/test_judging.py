@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sonoseg.data.folds import Folds
 from sonoseg.data.samples import DataSet, digest
 from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import COLUMNS, Case
-from sonoseg.evaluation.judging import Candidate, at_home, chosen, evaluate, judge, judge_all, of_model
+from sonoseg.evaluation.judging import Candidate, at_home, chosen, evaluate, judge, judge_all, judge_watched, of_model
 from sonoseg.evaluation.summary import sum_up
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.predictor import Prediction, Predictor
@@ -75,6 +76,16 @@ def test_an_image_that_was_seen_is_refused_unless_leakage_is_what_is_measured(da
     with pytest.raises(UserError, match="was in the training"):
         judge(leaking, data)
     assert len(judge(leaking, data, copies_allowed=True).cases) == len(data.folds.test(0))
+
+
+def test_what_was_watched_may_be_judged_and_what_was_trained_on_may_not(data: DataSet) -> None:
+    own = split(data, 0, validation=0.3)
+    digests = [digest(sample.read()[0]) for sample in (*own.training, *own.validation)]
+    seen = candidate(digests=digests)
+    judged = judge_watched(seen, data, own.validation)
+    assert [case.image for case in judged.cases] == [sample.name for sample in own.validation]
+    with pytest.raises(UserError, match="was in the training"):
+        evaluate(seen, data, own.training)
 
 
 def test_several_runs_are_judged_together_abroad_and_refused_at_home(data: DataSet) -> None:

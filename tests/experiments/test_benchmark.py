@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sonoseg.data.sets.sources import open_set
+from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import COLUMNS, read_cases
 from sonoseg.experiments.benchmark import (
@@ -175,6 +176,15 @@ def test_hours_left_are_counted_in_epochs_of_the_arm(tmp_path: Path) -> None:
         (cells[name] / "history.jsonl").write_text(f"{json.dumps({'seconds': 360})}\n" * epochs)
     (cells["a fold 0 seed 0"] / "cases.csv").touch()
     assert hours_left(plan, tmp_path) == pytest.approx((6 + 20) / 10)  # the rest of a; b as long as a
+
+
+def test_a_recipe_is_chosen_on_the_validation_part_and_the_fold_is_not_looked_at(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    plan = Plan((Arm("a", replace(RECIPE, validation=0.3)),), (0,), (0,), judged="validation")
+    summary = benchmark(plan, data, tmp_path, Told().progress, COMMAND, pictures=False)
+    assert summary["judged"] == "validation"
+    parts = split(data, 0, 0.3)
+    assert {case.image for case in read_cases(tmp_path / "cases.csv")} == {sample.name for sample in parts.validation}
 
 
 def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None:

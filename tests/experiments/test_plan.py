@@ -49,6 +49,12 @@ def test_what_is_given_beside_the_file_stands_above_it(tmp_path: Path) -> None:
     assert {(arm.recipe.data, arm.recipe.device) for arm in plan.arms} == {("phantom:24", "cpu")}
 
 
+def test_one_fold_of_a_plan_is_a_plan(tmp_path: Path) -> None:
+    assert {cell.config.fold for cell in read_plan(written(tmp_path), {}, [2]).cells} == {2}
+    text = 'judged = "validation"' + TEXT.replace("size = 32", "size = 32\nvalidation = 0.2")
+    assert {cell.judged for cell in read_plan(written(tmp_path, text), {}, [2]).cells} == {"validation"}
+
+
 def test_models_by_one_recipe_are_a_plan() -> None:
     plan = of_models(Config("phantom:20"), ("unet", "attention-unet"), (0,), (0,))
     assert [(cell.arm, cell.config.model) for cell in plan.cells] == [
@@ -74,6 +80,9 @@ def test_models_by_one_recipe_are_a_plan() -> None:
         ("size = 32", "size = 3", "size is 3"),
         ('also = ["phantom:40"]', 'data = "phantom:40"', "an arm names its own data"),
         ("[[arms]]", "[[arms", "cannot be read as a plan"),
+        ("folds =", 'judged = "training"\nfolds =', "judged on 'training'; test or validation"),
+        ("folds =", 'judged = "validation"\nfolds =', "validation parts of 2 folds"),
+        ("folds = [0, 2]", 'judged = "validation"\nfolds = [0]', "plain, recurrent cut off none"),
     ],
 )
 def test_a_plan_that_means_nothing_is_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:
