@@ -11,9 +11,12 @@ from sonoseg.experiments import study
 RESULTS = Path(__file__).parent.parent.parent / "results"
 
 
-def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(tmp_path: Path) -> None:
-    rows = study.compare(read_cases(RESULTS / "busi-four-unets" / "cases.csv"))
-    old = RESULTS / "old-measure"
+@pytest.mark.parametrize(("cases", "place"), [("four-unets", "."), ("ablations", "ablations")])
+def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(
+    tmp_path: Path, cases: str, place: str
+) -> None:
+    rows = study.compare(read_cases(RESULTS / cases / "cases.csv"))
+    old = RESULTS / "old-measure" / place
     study.write(tmp_path, rows, (old / "study.md").read_text(encoding="utf-8").splitlines()[-1].strip())
     for name in ("study.csv", "study.md"):
         assert (tmp_path / name).read_bytes() == (old / name).read_bytes()
