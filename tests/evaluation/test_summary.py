@@ -135,3 +135,15 @@ def test_tables_are_written_whole(tmp_path: Path) -> None:
     write_tables(tmp_path, rows(), [], sum_up(rows()))
     assert {path.name for path in tmp_path.iterdir()} == {"cases.csv", "summary.json", "calibration.csv"}
     assert sum_up(read_cases(tmp_path / "cases.csv")) == json.loads((tmp_path / "summary.json").read_text())
+
+
+def test_of_all_images_a_normal_is_worth_one_where_it_is_left_alone() -> None:
+    rows = [row("a", dice=0.5, presence=0.9, confidence=0.4), row("b", dice=0.9, presence=0.9, confidence=0.8)]
+    rows += [
+        row("c", lesion=0, drawn=0, presence=0.1, confidence=0.9),
+        row("d", lesion=0, drawn=1, presence=0.9, confidence=0.6),
+    ]
+    kept = {each["share"]: each["mean"] for each in sum_up(rows)["models"]["a"]["kept_of_all"]}
+    assert kept[1.0] == pytest.approx((0.5 + 0.9 + 1 + 0) / 4)
+    assert kept[0.5] == pytest.approx((1 + 0.9) / 2)
+    assert "kept_of_all" not in sum_up([*rows, row("e")])["models"]["a"]

@@ -141,7 +141,20 @@ def _model(found: Table, certain: bool = False) -> dict[str, Any]:
         "detection": _detection(found.rows),
         **({"diameter": told} if not certain and (told := sizes.summarise(found.rows)) else {}),
         **({"presence": told} if not certain and (told := presence.summarise(found)) else {}),
+        **({"kept_of_all": kept} if not certain and (kept := _kept_of_all(found.rows)) else {}),
     }
+
+
+def _kept_of_all(rows: Sequence[Case]) -> list[dict[str, Any]]:
+    """As ``kept``, of all images: one without a lesion counts 1 where nothing is drawn on it, and 0 where something is.
+
+    Only where presence is told: no other network knows how certain its silence is.
+    """
+    if not rows or any(math.isnan(row.presence) for row in rows):
+        return []
+    worth = np.array([row.dice if row.has_lesion else float(not row.drawn) for row in rows])
+    confidence = np.array([row.confidence for row in rows])
+    return [{"share": part, "mean": plain_number(breakdown.kept_dice(worth, confidence, part))} for part in KEPT]
 
 
 def _detection(rows: Sequence[Case]) -> dict[str, Any]:

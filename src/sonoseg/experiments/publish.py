@@ -218,7 +218,11 @@ def scores_of(cases: Sequence[Case], summary: Mapping[str, Any], data: DataSet) 
         "set": data.name,
         "folds": data.folds.count,
         "folds_sha256": folds.checksum(data.folds),
-        **{key: found[key] for key in ("lesion", "normal", "detection", "presence", "diameter") if key in found},
+        **{
+            key: found[key]
+            for key in ("lesion", "normal", "detection", "presence", "diameter", "kept_of_all")
+            if key in found
+        },
         "drawn_rule": summary["drawn_rule"],
         "calibration_error": calibrated["ece"],
         **{f"calibration_{name.removeprefix('ece_')}": calibrated[name] for name in CALIBRATED if name in calibrated},

@@ -74,6 +74,7 @@ def _scores(record: Record) -> str:
         *_diameter(scores),
         ("false components per image", number(scores["detection"]["false_per_image"], 2)),
         (f"lesion Dice of the most certain {percent(certain['share'], 0)}", number(certain["mean"])),
+        *_kept_of_all(scores),
         ("expected calibration error around the outline", _calibration(scores)),
         (
             "the published study's accuracy; nothing drawn",
@@ -102,6 +103,13 @@ def _presence(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "presence" not in scores:
         return []
     return [("presence: AUC, images with a lesion against those without", figure(scores["presence"]["auc"]))]
+
+
+def _kept_of_all(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    kept = scores.get("kept_of_all", ())
+    shares = ", ".join(percent(each["share"], 0) for each in kept)
+    what = f"of all images, the most certain {shares}: mean Dice, a normal counting 1 where nothing is drawn and else 0"
+    return [(what, ", ".join(number(each["mean"]) for each in kept))] if kept else []
 
 
 def _diameter(figures: Mapping[str, Any]) -> list[tuple[str, str]]:

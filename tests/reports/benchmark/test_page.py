@@ -37,7 +37,7 @@ def make_cases(models=MODELS, images=40, seeds=(0,), confident=False):
                 keys = {"image": f"image {number}", "label": label, "group": f"group {number // 3}"}
                 row = judged(drawn, truth, **keys, model=model, fold=number % 2, seed=seed)
                 if confident:
-                    row = replace(row, confidence=row.dice if row.has_lesion else 0.5)
+                    row = replace(row, confidence=row.dice if row.has_lesion else 0.5, presence=0.5 + 0.01 * number)
                 rows.append(row)
     return rows
 
@@ -124,7 +124,16 @@ def test_ids_are_unique_and_links_arrive(full):
     assert len(checker.ids) == len(set(checker.ids))
     targets = {each["href"][1:] for tag in ("a", "use") for each in checker.all(tag)}
     assert targets <= set(checker.ids)
-    assert {"comparison", "differences", "seeds", "calibration", "confidence", "learning", "pictures"} <= targets
+    assert {
+        "comparison",
+        "differences",
+        "seeds",
+        "calibration",
+        "presence",
+        "confidence",
+        "learning",
+        "pictures",
+    } <= targets
 
 
 def test_the_page_says_its_rules(full):

@@ -46,6 +46,14 @@ def test_confidence_sets_the_least_certain_aside():
     assert table.heads[3].text == "most certain 80\u00a0%"
 
 
+def test_presence_is_told_of_those_that_have_it():
+    rows = [row("x", presence=0.9, confidence=0.5), row("n", lesion=0, presence=0.2, confidence=0.9), row("x", "b")]
+    table = tables.presence_table(sum_up(rows))
+    assert [name for name, _ in table.rows] == ["a"]
+    assert texts(table)[0][0].startswith("1.000")
+    assert texts(table)[0][1:] == ["0.750", "0.750", "0.750", "1.000"]
+
+
 def test_pictured_images_are_named():
     rows = [row("x", dice=0.9), row("x", "b", dice=0.7), row("n", lesion=0, fp=9, tn=991, drawn=1, drawn_pixels=9)]
     assert tables.image_table(sum_up(rows)).rows == (

@@ -97,6 +97,7 @@ def page(
         lesion_pixels=LESION_PIXELS,
         learning_charts=_learning_charts(summary, histories),
         seed_table=tables.seed_table(summary),
+        presence=_presence(summary),
         confidence=_confidence(summary),
         calibration=_calibration(summary) if "calibration" in summary else None,
         gallery=_gallery(gallery, summary, models),
@@ -227,6 +228,19 @@ def _learning_chart(
     values = np.concatenate([np.asarray(each.y, np.float64) for each in series])
     y = charts.linear_axis("", 0, float(values.max())) if name == "loss" else _share_axis("")
     return charts.plot(title, charts.linear_axis("epoch", 0, highest), y, series, f"{title} of each model by epoch")
+
+
+def _presence(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a network that tells presence leaves when it is silent below each threshold of it."""
+    told = {model: entry["presence"] for model, entry in summary["models"].items() if "presence" in entry}
+    if not told:
+        return None
+    colours = {model: colour for colour, model in enumerate(summary["models"], 1)}
+    curves = {model: found["curve"] for model, found in told.items() if None not in found["curve"]["drawn"]}
+    series = [Series(model, colours[model], curve["drawn"], curve["dice"]) for model, curve in curves.items()]
+    x = Axis("normals drawn on", 0, 1, SHARES, write=_whole_percent)
+    chart = charts.plot("", x, _share_axis("Lesion Dice"), series, "Lesion Dice against the normals drawn on, by model")
+    return {"chart": chart if series else None, "table": tables.presence_table(summary)}
 
 
 def _confidence(summary: Mapping[str, Any]) -> dict[str, Any] | None:

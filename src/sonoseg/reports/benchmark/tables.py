@@ -177,6 +177,27 @@ def confidence_table(summary: Summary) -> Table:
     return Table("Mean lesion Dice of the images that are kept", heads, rows)
 
 
+def presence_table(summary: Summary) -> Table:
+    """How well presence tells images with a lesion from those without, and what the most certain images are worth."""
+    told = {model: entry for model, entry in summary["models"].items() if "presence" in entry}
+    kept: Sequence[Mapping[str, Any]] = next(
+        (entry["kept_of_all"] for entry in told.values() if "kept_of_all" in entry), []
+    )
+    shares = ("all" if each["share"] == 1 else f"most certain {percent(each['share'], 0)}" for each in kept)
+    heads = (Cell("Model"), Cell("AUC"), *(Cell(share, "of all images") for share in shares))
+    rows = tuple(
+        (
+            model,
+            (
+                estimate(entry["presence"]["auc"]),
+                *(Cell(number(each["mean"])) for each in entry.get("kept_of_all", ())),
+            ),
+        )
+        for model, entry in told.items()
+    )
+    return Table("Presence, and mean Dice of the images that are kept", heads, rows)
+
+
 def calibration_table(summary: Summary) -> Table:
     """The expected calibration error of each model, over all pixels and image by image."""
     found = summary["calibration"]
