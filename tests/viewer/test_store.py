@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sonoseg.images import masks
-from sonoseg.viewer.migrations import VERSION
+from sonoseg.viewer.records import Case, Frame, Stored
 from sonoseg.viewer.refusals import NotThere, StoreUnavailable
-from sonoseg.viewer.store import Case, Frame, Store, Stored
+from sonoseg.viewer.store import Store
 
 MASK = masks.encode(np.eye(8, dtype=bool))
 
@@ -96,27 +96,6 @@ def test_what_is_forgotten_is_gone_with_all_that_belongs_to_it(tmp_path: Path) -
     ):  # fmt: skip
         with pytest.raises(NotThere):
             ask()
-
-
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.sqlite3"
-    Store(path).close()
-    with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    db.close()
-    before = path.read_bytes()
-    with pytest.raises(StoreUnavailable, match=f"version {VERSION + 1}; this program reads up to {VERSION}"):
-        Store(path)
-    assert path.read_bytes() == before
-
-
-def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("no store" * 1000)
-    for path in (tmp_path / "text", tmp_path, tmp_path / "text" / "below"):
-        with pytest.raises(StoreUnavailable):
-            Store(path)
-    with pytest.raises(StoreUnavailable):
-        Store(tmp_path / "missing", writable=False)
 
 
 def test_a_store_that_cannot_be_written_says_that_nothing_was_saved(tmp_path: Path) -> None:
