@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,18 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
             Database(path)
     with pytest.raises(StoreUnavailable):
         Database(tmp_path / "missing", writable=False)
+
+
+def test_one_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE held (x)")
+    other.execute("BEGIN IMMEDIATE")
+    released = threading.Timer(0.2, other.execute, ("ROLLBACK",))
+    released.start()
+    Database(path).close()
+    released.join()
+    other.close()
 
 
 def test_a_transaction_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:

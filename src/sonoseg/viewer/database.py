@@ -5,6 +5,7 @@ A transaction that ended is on the disk (WAL, synchronous), whatever kills the p
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +56,7 @@ class Database:
         self._db.execute("PRAGMA foreign_keys = ON")
         if not writable:
             return
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
         while version < VERSION:
             try:
@@ -68,6 +69,18 @@ class Database:
                 if self._version() == version:
                     raise
             version = self._version()  # another process may have taken the step meanwhile
+
+    def _write_ahead(self) -> None:
+        """Set WAL; SQLite does not wait by itself where another process that opens the file has it for writing."""
+        until = time.monotonic() + _BUSY
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
