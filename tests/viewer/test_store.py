@@ -98,6 +98,35 @@ def test_what_is_forgotten_is_gone_with_all_that_belongs_to_it(tmp_path: Path) -
             ask()
 
 
+def test_what_a_dropped_file_asks_of_the_store_costs_the_same_among_many(tmp_path: Path) -> None:
+    store, frames = Store(tmp_path / "reviews.sqlite3"), [Frame(1, 8, 8, b"one")]
+
+    def dropped() -> None:
+        sha256 = os.urandom(32).hex()
+        assert store.find_case(sha256) is None
+        case = store.add_case("scan.png", sha256, b"content", frames)
+        assert [each.case for each in store.cases(case.id - 1, 1)] == [case]
+        assert store.prediction(case.id, 1, "c" * 64) is None
+        assert store.frames(case.id)[0].number == store.frame(case.id, 1).number
+        store.add_prediction(case.id, 1, Stored("c" * 64, "tiny", MASK, 1, b"map"))
+        assert store.corrections(case.id) == store.decisions(case.id) == []
+
+    def steps() -> int:
+        """What SQLite did, in steps of its machine, which does a few for each row that it looks at."""
+        taken = iter(range(1_000_000))
+        store._db.set_progress_handler(lambda: next(taken) < 0, 1)
+        dropped()
+        store._db.set_progress_handler(None, 1)
+        return next(taken)
+
+    dropped()
+    alone = steps()
+    for _ in range(200):
+        dropped()
+    assert steps() <= alone + 20
+    store.close()
+
+
 def test_a_store_that_cannot_be_written_says_that_nothing_was_saved(tmp_path: Path) -> None:
     store, case = opened(tmp_path)
     store.close()
