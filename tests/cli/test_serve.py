@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 
 from serving import add, client, png
 from sonoseg.cli import main
@@ -59,6 +60,23 @@ def test_the_command_serves_and_ends(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert "Traceback" not in errors
+
+
+def test_no_part_of_an_answer_waits_until_the_client_has_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    delays = list[bool]()
+
+    def run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        with socket.create_connection(sockets[0].getsockname()):
+            connection, _ = sockets[0].accept()
+            with connection:
+                delays.append(not connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        sockets[0].close()
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    assert command(monkeypatch, "serve", "--port", "0", "--store", str(tmp_path / "s.sqlite3")) == 0
+    assert delays == [False]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")

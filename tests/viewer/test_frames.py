@@ -2,7 +2,7 @@ import numpy as np
 
 from sonoseg.images.pictures import Image, Window
 from sonoseg.viewer.frames import image_of, picture_of
-from sonoseg.viewer.store import Frame
+from sonoseg.viewer.records import Frame
 
 
 def test_an_image_is_the_same_again_with_what_shows_tissue() -> None:

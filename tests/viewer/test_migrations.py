@@ -5,10 +5,11 @@ from threading import Barrier
 
 import pytest
 
-from sonoseg.viewer import store as stores
+from sonoseg.viewer import database
 from sonoseg.viewer.migrations import STEPS, VERSION
+from sonoseg.viewer.records import Frame
 from sonoseg.viewer.refusals import StoreUnavailable
-from sonoseg.viewer.store import Frame, Store
+from sonoseg.viewer.store import Store
 
 
 def version(path: Path) -> int:
@@ -51,12 +52,12 @@ def test_what_was_kept_stays_where_a_later_step_adds_to_it(tmp_path: Path, monke
     case = store.add_case("a.png", "a" * 64, b"content", [Frame(1, 8, 8, b"one")])
     store.close()
     wrong = "ALTER TABLE cases ADD COLUMN site TEXT; ALTER TABLE nowhere ADD COLUMN x TEXT"
-    monkeypatch.setattr(stores, "VERSION", VERSION + 1)
-    monkeypatch.setattr(stores, "STEPS", (*STEPS, wrong))
+    monkeypatch.setattr(database, "VERSION", VERSION + 1)
+    monkeypatch.setattr(database, "STEPS", (*STEPS, wrong))
     with pytest.raises(StoreUnavailable):
         Store(path)
     assert version(path) == VERSION  # half of a step is none
-    monkeypatch.setattr(stores, "STEPS", (*STEPS, "ALTER TABLE cases ADD COLUMN site TEXT"))
+    monkeypatch.setattr(database, "STEPS", (*STEPS, "ALTER TABLE cases ADD COLUMN site TEXT"))
     store = Store(path)
     assert store.case(case.id) == case
     store.close()

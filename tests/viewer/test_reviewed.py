@@ -7,9 +7,10 @@ from sonoseg.images import masks
 from sonoseg.images.pictures import Image
 from sonoseg.viewer import coding
 from sonoseg.viewer.frames import picture_of
+from sonoseg.viewer.records import Case, Frame, Stored
 from sonoseg.viewer.refusals import NotThere
 from sonoseg.viewer.reviewed import Reviewed, reviewed
-from sonoseg.viewer.store import Case, Frame, Store, Stored
+from sonoseg.viewer.store import Store
 
 
 def box(right: int) -> np.ndarray:

@@ -18,10 +18,11 @@ from sonoseg.viewer.frames import image_of, picture_of
 from sonoseg.viewer.metrics import Metrics
 from sonoseg.viewer.models import Models
 from sonoseg.viewer.queue import Queue
+from sonoseg.viewer.records import Case, Frame, Stored
 from sonoseg.viewer.refusals import ModelUnavailable, StoreUnavailable
 from sonoseg.viewer.reviewed import Reviewed, reviewed
 from sonoseg.viewer.settings import Settings
-from sonoseg.viewer.store import Case, Frame, Store, Stored
+from sonoseg.viewer.store import Store
 
 Spacing = tuple[float, float] | None
 

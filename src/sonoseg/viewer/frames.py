@@ -7,7 +7,7 @@ from io import BytesIO
 import PIL.Image
 
 from sonoseg.images.pictures import Image, Window, encode_png, from_picture
-from sonoseg.viewer.store import Frame
+from sonoseg.viewer.records import Frame
 
 _WINDOWS = "Windows"
 _THUMBNAIL = (96, 96)

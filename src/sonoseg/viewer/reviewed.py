@@ -11,7 +11,8 @@ from sonoseg.images import masks
 from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer import coding
 from sonoseg.viewer.frames import image_of
-from sonoseg.viewer.store import Case, Correction, Frame, Judgement, Store, Stored
+from sonoseg.viewer.records import Case, Correction, Frame, Judgement, Stored
+from sonoseg.viewer.store import Store
 
 
 @dataclass(frozen=True)

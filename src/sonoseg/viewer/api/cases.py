@@ -23,8 +23,8 @@ from sonoseg.viewer.forms import (
 )  # fmt: skip
 from sonoseg.viewer.forms import Runs as RunsForm
 from sonoseg.viewer.frames import thumbnail
+from sonoseg.viewer.records import Correction
 from sonoseg.viewer.refusals import BadUpload
-from sonoseg.viewer.store import Correction
 
 router = APIRouter(prefix="/api/cases", tags=["cases"], responses=refusals(404))
 

@@ -26,9 +26,9 @@ from sonoseg.viewer.desk import Desk
 from sonoseg.viewer.exports import Taken
 from sonoseg.viewer.forms import LabelInfo, LabelSaved, Named, Session, SessionOpened
 from sonoseg.viewer.models import Broken
+from sonoseg.viewer.records import Case
 from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.reviewed import Reviewed
-from sonoseg.viewer.store import Case
 
 router = APIRouter(tags=["MONAI Label"], responses=refusals())
 
