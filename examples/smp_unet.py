@@ -23,22 +23,22 @@ import torch
 from torch.nn import functional
 
 import sonoseg
-from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.prediction.letterbox import Letterbox, whole
 
 ENCODER = "tu-mobilenetv2_100"
 
 
 def main() -> None:
-    """Train what is not there yet, then judge, unless the set is a packed one."""
+    """Train what is not there yet, then judge, unless the set is a packed one, made to be trained on elsewhere."""
     given = arguments()
-    data = sonoseg.open_set(given.data)
+    data, packed = sonoseg.open_set(given.data), given.data.startswith("packed:")
     answers = {}
     for fold in given.folds:
         part = sonoseg.split(data, fold)
         network = trained(given.weights / f"fold-{fold}-seed-{given.seed}.pt", part.training, given)
-        if not data.frame:
+        if not packed:
             answers |= {sample.name: predict(network, sample.read()[0], given) for sample in part.test}
-    if data.frame:
+    if packed:
         print(f"trained: {given.weights}; judge it on the images themselves, with --data busi:PATH")
         return
     name = given.out.name
@@ -96,7 +96,7 @@ def frames(samples: tuple[Any, ...], size: int) -> tuple[torch.Tensor, torch.Ten
     for sample in samples:
         image, mask = sample.read()
         box = Letterbox(*image.shape, size)
-        images.append(box.fit(image.pixels))
+        images.append(whole(image, size))
         masks.append(box.fit_mask(mask))
     return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(masks))[:, None]
 
