@@ -19,14 +19,13 @@ from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import judge
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
-from sonoseg.experiments.plan import Cell, Plan
+from sonoseg.experiments.plan import REPORT, Cell, Plan
 from sonoseg.learning import checkpoint
-from sonoseg.learning.config import CONFIG, ELSEWHERE, Config, read_config
+from sonoseg.learning.config import CONFIG, ELSEWHERE, HISTORY, Config, read_config
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
 from sonoseg.learning.run import (
     FOLDS,
-    HISTORY,
     MACHINES,
     MODEL,
     Watch,
@@ -36,8 +35,6 @@ from sonoseg.learning.run import (
     train_run,
 )
 from sonoseg.reports.benchmark import page
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from sonoseg.learning.settings import fields_of, setting
 CONFIG = "config.toml"
 """What a run calls its file of settings."""
 
+HISTORY = "history.jsonl"
+"""What a run calls its lines of epochs."""
+
 ELSEWHERE = ("device", "devices", "precision")
 """Settings of where a run is computed: one that was begun on one machine may be finished on another."""
 
