@@ -107,7 +107,8 @@ def train(
     with stoppable("the same command with --resume goes on from there"):
         written = train_run(recipe, data, out, resume, bars().watch, tensorboard)
     typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
-    typer.echo(f"next: sonoseg evaluate {out}")
+    other = " --data NAME:WHERE, which it was not trained on" if recipe.fold < 0 else ""
+    typer.echo(f"next: sonoseg evaluate {out}{other}")
 
 
 def evaluate(
@@ -133,10 +134,10 @@ def evaluate(
     from sonoseg.experiments.plan import CELLS, set_of
     from sonoseg.prediction.modelfile import read_record, resolve, shipped
 
-    if run in shipped() or not Path(run).is_dir():
+    if run in shipped() or "://" in run or Path(run).is_file():
         read_record(resolve(run))
     else:
-        need_run(Path(run), (CONFIG, CELLS))
+        need_run(Path(run), (CONFIG, CELLS), "give the folder of a run or of a benchmark, a model file, or default")
     if home:
         need_path(home, "give the table of the figures at home, or the folder that holds it")
     if out:
@@ -153,7 +154,7 @@ def evaluate(
         for sentence in abroad(external["models"], external["trained_on"], external["judged_on"]):
             typer.echo(sentence)
         if not external["models"]:
-            typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
+            typer.echo("no figure at home stands beside this; evaluate what held out a fold there first, or give --home")
     show(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
