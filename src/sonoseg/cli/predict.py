@@ -141,7 +141,10 @@ def _told(summary: "Summary") -> None:
         if failure.hint:
             typer.echo(f"hint: {failure.hint}", err=True)
 
-    found = f"{counted(summary.lesions, 'lesion')} in {counted(summary.images, 'image')}, {summary.empty} without"
+    kinds = {"image": summary.images - summary.clips, "clip": summary.clips}
+    where = " and ".join(counted(number, kind) for kind, number in kinds.items() if number)
+    every = ", counted in every frame" if summary.clips else ""
+    found = f"{counted(summary.lesions, 'lesion')} in {where}{every}, {summary.empty} without"
     failed = f"; {counted(len(summary.failures), 'failure')}" if summary.failures else ""
     if summary.images:
         typer.echo(f"{found}{failed}. {NOTICE}")

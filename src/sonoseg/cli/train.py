@@ -154,7 +154,9 @@ def evaluate(
         for sentence in abroad(external["models"], external["trained_on"], external["judged_on"]):
             typer.echo(sentence)
         if not external["models"]:
-            typer.echo("no figure at home stands beside this; evaluate what held out a fold there first, or give --home")
+            typer.echo(
+                "no figure at home stands beside this; evaluate what held out a fold there first, or give --home"
+            )
     show(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
