@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -37,7 +36,8 @@ CASES = [
     ["publish", "run", "--cross-validation", "bench", *PHANTOMS, "--alone", "nowhere"],
     ["publish", "run", "--cross-validation", "bench", *PHANTOMS, "--labels", "nowhere"],
     ["rescore", "nowhere", *PHANTOMS], ["rescore", "file.txt", *PHANTOMS],
-    ["rescore", "MODEL", *PHANTOMS, "--results", "nowhere"], ["rescore", "MODEL", "--results", "empty", "--data", "TYPO"],
+    ["rescore", "MODEL", *PHANTOMS, "--results", "nowhere"],
+    ["rescore", "MODEL", "--results", "empty", "--data", "TYPO"],
     ["data", "audit", "TYPO"], ["data", "folds", "TYPO"], ["data", "get", "TYPO", "--to", "x"],
     ["data", "convert", "TYPO", "--to", "coco", "--out", "x"], ["data", "pack", "TYPO", "--out", "x.npz"],
     ["measure", "leakage", "--data", "TYPO"], ["measure", "leakage", *PHANTOMS, "--arm", "x"],
