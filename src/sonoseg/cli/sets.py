@@ -68,7 +68,8 @@ def folds(
     left_out = sum(row.fold is None for row in made.rows)
     typer.echo(
         f"{len(made.rows)} images in {len(set(made.groups.values()))} groups; "
-        f"{made.count} folds of {sizes[0]} to {sizes[-1]} images" + (f", {left_out} in none" if left_out else "")
+        f"{made.count} folds of {' to '.join(map(str, sorted({sizes[0], sizes[-1]})))} images"
+        + (f", {left_out} in none" if left_out else "")
     )
     typer.echo(f"folds: {out}")
 

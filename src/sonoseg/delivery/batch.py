@@ -32,12 +32,12 @@ class Summary:
 
     files: int = 0
     images: int = 0
-    clips: int = 0
     empty: int = 0
     lesions: int = 0
     kept: int = 0
     failures: list[Failure] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
+    clips: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count one more file."""
