@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from commands import fails, sonoseg
 from sonoseg.cli.options import held_out, numbers, takes_recipe
+from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
 
@@ -73,5 +74,8 @@ def test_numbers_with_commas() -> None:
 
 
 def test_folds_are_named_or_all() -> None:
-    assert held_out("all", 3) == (0, 1, 2)
-    assert held_out("2,0", 3) == (2, 0)
+    data = open_set("phantom:20")
+    assert held_out("all", data) == (0, 1, 2, 3, 4)
+    assert held_out("2,0", data) == (2, 0)
+    with pytest.raises(UserError, match="fold 9 does not exist"):
+        held_out("0,9", data)

@@ -3,12 +3,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dicom_files
 import sonoseg
 from commands import fails
 from sonoseg.cli import main
+from sonoseg.images.clips import clip_writer
 from sonoseg.images.pictures import encode_png, read_mask
 from tiny_model import scan, write_model
 
@@ -36,6 +38,17 @@ def test_one_scan_is_told_in_a_sentence(
     assert told.startswith("1: 39.6 x 19.5 mm")  # 80 x 40 pixels of half a millimetre
     assert "1 lesion in 1 image, 0 without. Research use" in told
     assert {path.name for path in place.iterdir()} == {"tiny.onnx", "scan.png", "scan.json", "scan_mask.png"}
+
+
+def test_lesions_of_a_clip_are_told_as_counted_in_every_frame(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    pytest.importorskip("av")
+    with clip_writer(place / "cine.mp4", 10, "") as writer:
+        for lesion in (True, True, False):
+            writer.add(np.repeat(scan(lesion=lesion).pixels[..., None], 3, axis=2))
+    assert predict(monkeypatch, place, str(place), "--out", str(place / "out")) == 0
+    assert "3 lesions in 1 image and 1 clip, counted in every frame, 0 without." in capsys.readouterr().out
 
 
 def test_no_lesion_is_an_answer(

@@ -101,7 +101,7 @@ def test_nothing_is_trained_or_judged_on_phantoms_that_were_not_named(
     for command in (["train"], ["benchmark"], ["measure", "leakage"]):
         assert "hint: --data busi:PATH" in fails(monkeypatch, capsys, *command)
     assert "hint: name them: --data busi:PATH" in fails(monkeypatch, capsys, "evaluate", "default")
-    assert "hint: name them: --data busi:PATH" in fails(monkeypatch, capsys, "evaluate", str(tmp_path))
+    assert "has no config.toml and no cells" in fails(monkeypatch, capsys, "evaluate", str(tmp_path))
     assert not any(tmp_path.iterdir())
 
 

@@ -11,6 +11,7 @@ from sonoseg.cli.options import (
     command_line,
     held_out,
     need_data,
+    need_folder,
     need_training,
     opened,
     stoppable,
@@ -33,15 +34,18 @@ def leakage(
     out: Out = Path("runs/leakage"),
 ) -> None:
     """Train one recipe on grouped and on random folds and compare image by image; go on where it stopped."""
-    images = opened(recipe.data)
-    need_training()
-    from sonoseg.cli.progress import bars
+    need_folder(out)
+    images = opened(recipe)
+    held = held_out(folds, images)
     from sonoseg.experiments import leakage as measurement
-    from sonoseg.learning.run import resolve
 
     if arm not in (*measurement.ARMS, "both"):
         raise UserError(f"--arm is {arm!r}; grouped, random and both are allowed", hint="--arm both")
-    trial = measurement.Trial(resolve(recipe, images), held_out(folds, images.folds.count))
+    need_training()
+    from sonoseg.cli.progress import bars
+    from sonoseg.learning.run import resolve
+
+    trial = measurement.Trial(resolve(recipe, images), held)
     with stoppable("the same command goes on from there"):
         for each in measurement.ARMS if arm == "both" else (arm,):
             measurement.train_arm(each, trial, images, out, bars())
@@ -65,6 +69,7 @@ def leakage(
 def labels(data: Data, out: Out = Path("runs/labels")) -> None:
     """Compare the masks of copies of one scan, one laid over the other: how noisy the masks are."""
     need_data()
+    need_folder(out)
     from sonoseg.cli.progress import Bar
     from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments import labels as measurement

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sonoseg.errors import UserError, need
-from sonoseg.learning.config import FIELDS, Config, configure
+from sonoseg.learning.config import CONFIG, FIELDS, Config, configure
 from sonoseg.learning.settings import Field
 
 if TYPE_CHECKING:
@@ -138,8 +138,24 @@ def path_of(text: str) -> Path:
     return Path(text)
 
 
-def opened(spec: str) -> "DataSet":
-    """Open the set to train on before torch is loaded, so that a wrong place is told at once. Errors: ``UserError``."""
+def opened(recipe: Config) -> "DataSet":
+    """Open the set to train on, and look for all else that a recipe names, before torch is loaded.
+
+    Errors: ``UserError`` for what is not there.
+    """
+    data = data_of(recipe.data)
+    for spec in recipe.also:
+        data_of(spec)
+    if recipe.encoder_weights not in ("none", "timm") and not Path(recipe.encoder_weights).is_file():
+        raise UserError(
+            f"encoder weights {recipe.encoder_weights} are not there",
+            hint="--encoder-weights takes none, timm or the path of a .safetensors file",
+        )
+    return data
+
+
+def data_of(spec: str) -> "DataSet":
+    """Open a set for a command that needs torch later, so that a wrong place is told at once. Errors: ``UserError``."""
     need(*_TRAINING)
     from sonoseg.data.sets.sources import open_set
 
@@ -152,10 +168,20 @@ def need_folder(path: Path) -> None:
         raise UserError(f"{path} is a file; a folder is needed for what is written", hint="give another --out")
 
 
-def need_path(path: Path) -> None:
-    """Refuse a run that is not there before the long imports. Errors: ``UserError``."""
+_RUN = "give the folder of a finished run; `sonoseg train` makes one"
+
+
+def need_path(path: Path, hint: str = "check the path") -> None:
+    """Refuse what is not there before the long imports. Errors: ``UserError``."""
     if not path.exists():
-        raise UserError(f"{path} does not exist", hint="give the folder of a finished run; `sonoseg train` makes one")
+        raise UserError(f"{path} does not exist", hint)
+
+
+def need_run(path: Path, holds: tuple[str, ...] = (CONFIG,), hint: str = _RUN) -> None:
+    """Refuse what is not there, and a folder that ``holds`` none of these. Errors: ``UserError``."""
+    need_path(path, hint)
+    if path.is_dir() and not any((path / name).exists() for name in holds):
+        raise UserError(f"{path} has no {' and no '.join(holds)}", hint)
 
 
 def is_synthetic(frame_of_reference: str) -> bool:
@@ -180,9 +206,12 @@ def numbers(name: str, text: str) -> tuple[int, ...]:
         raise UserError(f"--{name} is {text!r}; whole numbers with commas are allowed", hint=f"--{name} 0,1") from error
 
 
-def held_out(text: str, count: int) -> tuple[int, ...]:
-    """The folds that are named, of so many. Errors: as ``numbers``."""
-    return tuple(range(count)) if text == "all" else numbers("folds", text)
+def held_out(text: str, data: "DataSet") -> tuple[int, ...]:
+    """The folds that are named, of those of a set. Errors: as ``numbers``, and ``UserError`` for one that it lacks."""
+    named = tuple(range(data.folds.count)) if text == "all" else numbers("folds", text)
+    for fold in named:
+        data.folds.test(fold)
+    return named
 
 
 def command_line() -> str:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, path_of, stoppable
-from sonoseg.errors import UserError, printable
+from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, need_folder, need_path, path_of, stoppable
+from sonoseg.errors import printable
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -62,8 +62,9 @@ def predict(
 ) -> None:
     """Outline and measure lesions: a mask, an overlay and a JSON for each file, and tables for all."""
     for path in files:
-        if not path.exists():
-            raise UserError(f"{path} does not exist", hint="check the path")
+        need_path(path)
+    if out:
+        need_folder(out)
     from dataclasses import replace
 
     from sonoseg.cli.progress import Bar
@@ -79,6 +80,7 @@ def predict(
     if dicom_seg or dicom_sr or dicom_sc:
         need_dicom()
     objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, synthetic)
+    given = spacing_of(spacing) if spacing else None
     own = load(model, backend, threads, workers, precision)
     predictor = replace(
         own,
@@ -88,7 +90,7 @@ def predict(
         least_confidence=own.least_confidence if least_confidence is None else least_confidence,
     )
     options = Options(
-        out=out, spacing=spacing_of(spacing) if spacing else None, resume=resume, overwrite=overwrite,
+        out=out, spacing=given, resume=resume, overwrite=overwrite,
         workers=workers, overlay=overlay, explain=explain, coco=coco, max_pixels=max_pixels,
         objects=objects,
     )  # fmt: skip
@@ -139,7 +141,10 @@ def _told(summary: "Summary") -> None:
         if failure.hint:
             typer.echo(f"hint: {failure.hint}", err=True)
 
-    found = f"{counted(summary.lesions, 'lesion')} in {counted(summary.images, 'image')}, {summary.empty} without"
+    kinds = {"image": summary.images - summary.clips, "clip": summary.clips}
+    where = " and ".join(counted(number, kind) for kind, number in kinds.items() if number)
+    every = ", counted in every frame" if summary.clips else ""
+    found = f"{counted(summary.lesions, 'lesion')} in {where}{every}, {summary.empty} without"
     failed = f"; {counted(len(summary.failures), 'failure')}" if summary.failures else ""
     if summary.images:
         typer.echo(f"{found}{failed}. {NOTICE}")

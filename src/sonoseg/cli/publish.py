@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, need_path, need_training
+from sonoseg.cli.options import Data, data_of, need_path, need_run, need_training
 from sonoseg.errors import UserError, need
 
 Labels = Annotated[Path | None, typer.Option(help="What `sonoseg measure labels` wrote of the set, for the card.")]
 Card = Annotated[Path, typer.Option(help="The card to write.")]
 Results = Annotated[Path, typer.Option(help="Folder for the tables of the scores.")]
+_LABELS = "give the folder that `sonoseg measure labels` wrote"
 
 
 def export(
@@ -21,11 +22,13 @@ def export(
     data: Annotated[str, typer.Option(help="With --int8: the set of the run, if it has moved.")] = "",
 ) -> None:
     """Write a run's network as a model file for `sonoseg predict`, compared with torch."""
-    need_path(run)
+    need_run(run)
     if out.is_dir():
         raise UserError(f"{out} is a folder; a model is one file", hint=f"--out {out / 'model.onnx'}")
-    need_training()
+    if int8 and data:
+        data_of(data)
     need("export", "onnx", "onnxscript")
+    need_training()
     from sonoseg.files import write_json
     from sonoseg.learning.export import export as write
     from sonoseg.learning.export import export_int8
@@ -65,19 +68,22 @@ def publish(
     results: Results = Path("results/default"),
 ) -> None:
     """Score a recipe on its held-out folds and write the network trained on all as a model file with its card."""
-    need_path(run)
-    need_path(cross_validation)
-    need_training()
+    from sonoseg.experiments.plan import CELLS
+
+    for each in (run, *(alone or ())):
+        need_run(each)
+    need_run(cross_validation, (CELLS,), "give the folder that `sonoseg benchmark` left")
+    if labels:
+        need_path(labels, _LABELS)
+    images, others = data_of(data), [data_of(spec) for spec in also or ()]
     need("export", "onnx", "onnxscript")
+    need_training()
     from sonoseg.cli.progress import bars
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.publish import Elsewhere
     from sonoseg.experiments.publish import publish as write
 
-    for each in alone or ():
-        need_path(each)
-    elsewhere = Elsewhere([open_set(spec) for spec in also or ()], alone or ())
-    difference = write(run, cross_validation, open_set(data), out, results, tta, labels, elsewhere, bars().evaluated)
+    elsewhere = Elsewhere(others, alone or ())
+    difference = write(run, cross_validation, images, out, results, tta, labels, elsewhere, bars().evaluated)
     typer.echo(f"model: {out}; it differs from torch by {difference:.1e} in probability at most")
     _write_card(out, card)
     typer.echo(f"card: {card}; tables: {results}")
@@ -91,11 +97,18 @@ def rescore(
     results: Results = Path("results/default"),
 ) -> None:
     """Tell the scores of a model file anew, from the tables that it was published with; the network stays."""
+    from sonoseg.prediction.modelfile import read_record
+
+    need_path(model, "give a model file that `sonoseg publish` wrote")
+    read_record(model)
+    need_path(results, "give the folder of its tables: --results FOLDER")
+    if labels:
+        need_path(labels, _LABELS)
+    images = data_of(data)
     need_training()
-    from sonoseg.data.sets.sources import open_set
     from sonoseg.experiments.publish import rescore as write
 
-    write(model, results, open_set(data), labels)
+    write(model, results, images, labels)
     _write_card(model, card)
     typer.echo(f"model: {model}; card: {card}")
 

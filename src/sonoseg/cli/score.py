@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, command_line, need_data, numbers, stoppable
+from sonoseg.cli.options import Data, command_line, need_data, need_path, numbers, stoppable
 from sonoseg.errors import UserError
 
 
@@ -30,6 +30,8 @@ def score(
 ) -> None:
     """Score anybody's masks or probability maps under the protocol: tables, a page, an entry for the leaderboard."""
     need_data()
+    for each in masks:
+        need_path(each, "give the folder that holds the masks")
     from sonoseg.cli.progress import Bar
     from sonoseg.cli.train import show
     from sonoseg.data.sets.sources import open_set
@@ -38,8 +40,6 @@ def score(
     from sonoseg.experiments.scoring import score as judge
 
     opened = open_set(data)
-    if missing := next((path for path in masks if not path.exists()), None):
-        raise UserError(f"{missing} does not exist", hint="give the folder that holds the masks")
     with stoppable("start it again; nothing was written"):
         summary = judge(
             masks,

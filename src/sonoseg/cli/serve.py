@@ -47,6 +47,11 @@ def serve(
         waiting=waiting, host=host, port=port, token=token, hosts=frozenset(allow_host or ()),
         origins=frozenset(allow_origin or ()), upload=max_upload * MEGABYTE, pixels=max_pixels, seconds=max_seconds,
     )  # fmt: skip
+    from sonoseg.prediction.modelfile import resolve
+
+    for name in settings.models:
+        if "://" not in name:  # an address is fetched beside the page, and says there what is wrong with it
+            resolve(name)
     _listen(settings, browser)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import command_line, need_data, stoppable
+from sonoseg.cli.options import command_line, need_data, need_folder, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
@@ -22,14 +22,13 @@ def audit(
 ) -> None:
     """Say what is the matter with a set: copies, odd masks, burnt-in marks, sizes; a page with pictures and a table."""
     need_data()
+    need_folder(out)
     from sonoseg.cli.progress import Bar
     from sonoseg.data.audit import measure
     from sonoseg.data.sets.sources import open_set
     from sonoseg.evaluation.audited import sum_up
     from sonoseg.reports.audit import page
 
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; a folder is needed for the audit", hint="give another --out")
     bars: dict[str, Bar] = {}
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -69,7 +68,8 @@ def folds(
     left_out = sum(row.fold is None for row in made.rows)
     typer.echo(
         f"{len(made.rows)} images in {len(set(made.groups.values()))} groups; "
-        f"{made.count} folds of {sizes[0]} to {sizes[-1]} images" + (f", {left_out} in none" if left_out else "")
+        f"{made.count} folds of {' to '.join(map(str, sorted({sizes[0], sizes[-1]})))} images"
+        + (f", {left_out} in none" if left_out else "")
     )
     typer.echo(f"folds: {out}")
 

@@ -11,8 +11,12 @@ from sonoseg.cli.options import (
     HeldOut,
     Typed,
     command_line,
+    data_of,
     held_out,
+    need_data,
     need_folder,
+    need_path,
+    need_run,
     need_training,
     numbers,
     opened,
@@ -20,7 +24,7 @@ from sonoseg.cli.options import (
     takes_recipe,
 )
 from sonoseg.errors import UserError, need
-from sonoseg.learning.config import FIELDS, MODELS, Config
+from sonoseg.learning.config import CONFIG, FIELDS, MODELS, Config
 
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
@@ -43,26 +47,26 @@ def benchmark(
     """Train and compare models, or the arms of a plan, on the same folds; go on where an earlier call stopped."""
     recipe = None if plan else typed.configure()
     need_folder(out)
-    data = opened(recipe.data) if recipe else None
-    need_training()
-    from sonoseg.cli.progress import bars
-    from sonoseg.experiments.benchmark import REPORT
-    from sonoseg.experiments.benchmark import benchmark as compare
-    from sonoseg.experiments.plan import of_models, read_plan
+    from sonoseg.experiments.plan import REPORT, of_models, read_plan
 
     if recipe is None:
         beside = {"models": models != "all", "seeds": seeds != "0", "recipe": typed.recipe}
         above = _above_a_plan(typed, [name for name, given in beside.items() if given])
         planned = read_plan(cast(Path, plan), above, None if folds == "all" else numbers("folds", folds))
-        data = opened(planned.data)
+        data = opened(planned.arms[0].recipe)
     else:
-        assert data is not None
+        data = opened(recipe)
         planned = of_models(
             recipe,
             MODELS if models == "all" else models.split(","),
-            held_out(folds, data.folds.count),
+            held_out(folds, data),
             numbers("seeds", seeds),
         )
+    planned.check(data)
+    need_training()
+    from sonoseg.cli.progress import bars
+    from sonoseg.experiments.benchmark import benchmark as compare
+
     with stoppable("the same command goes on from there"):
         summary = compare(planned, data, out, bars(), command_line(), pictures)
     show(summary)
@@ -93,7 +97,9 @@ def train(
     if tensorboard:
         need("tensorboard", "tensorboard")
     need_folder(out)
-    data = opened(recipe.data)
+    data = opened(recipe)
+    if recipe.fold >= 0:
+        data.folds.test(recipe.fold)
     need_training()
     from sonoseg.cli.progress import bars
     from sonoseg.learning.run import MODEL, train_run
@@ -102,7 +108,8 @@ def train(
     with stoppable("the same command with --resume goes on from there"):
         written = train_run(recipe, data, out, resume, bars().watch, tensorboard)
     typer.echo(f"model: {written}" + (", finished earlier; nothing was trained now" if finished else ""))
-    typer.echo(f"next: sonoseg evaluate {out}")
+    other = " --data NAME:WHERE, which it was not trained on" if recipe.fold < 0 else ""
+    typer.echo(f"next: sonoseg evaluate {out}{other}")
 
 
 def evaluate(
@@ -125,22 +132,32 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a run or a model: on the fold that it held out, or on all of another set, with the drop from home."""
-    from sonoseg.prediction.modelfile import resolve, shipped
+    from sonoseg.experiments.plan import CELLS, set_of
+    from sonoseg.prediction.modelfile import read_record, resolve, shipped
 
-    if run in shipped() or not Path(run).is_dir():
-        resolve(run)  # a name that is nothing is told before the long imports
+    if run in shipped() or "://" in run or Path(run).is_file():
+        read_record(resolve(run))
+    else:
+        need_run(Path(run), (CONFIG, CELLS), "give the folder of a run or of a benchmark, a model file, or default")
+    if home:
+        need_path(home, "give the table of the figures at home, or the folder that holds it")
+    if out:
+        need_folder(out)
+    images = data_of(data or set_of(Path(run)))
     need_training()
     from sonoseg.cli.progress import bars
     from sonoseg.evaluation.summary import CASES, SUMMARY
     from sonoseg.experiments.evaluating import evaluate as judge
     from sonoseg.reports.benchmark.sentences import abroad
 
-    found = judge(run, data, home, out, bars().evaluated)
+    found = judge(run, images, home, out, bars().evaluated)
     if external := found.summary.get("external"):
         for sentence in abroad(external["models"], external["trained_on"], external["judged_on"]):
             typer.echo(sentence)
         if not external["models"]:
-            typer.echo("no figure at home stands beside this; evaluate the run on its own set first, or give --home")
+            typer.echo(
+                "no figure at home stands beside this; evaluate what held out a fold there first, or give --home"
+            )
     show(found.summary)
     typer.echo(f"tables: {found.folder / CASES}, {found.folder / SUMMARY}")
 
@@ -176,7 +193,11 @@ def report(
     folders: Annotated[list[Path], typer.Argument(help="What a benchmark or an evaluation wrote.")],
 ) -> None:
     """Make summary.json and the page again from the tables that stand, such as those of an earlier version."""
-    need_training()
+    need_data()
+    from sonoseg.evaluation.summary import SUMMARY
+
+    for folder in folders:
+        need_run(folder, (SUMMARY,), "give a folder that a benchmark or an evaluation wrote")
     from sonoseg.experiments.rebuilding import rebuild
 
     for folder in folders:

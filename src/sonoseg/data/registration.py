@@ -14,9 +14,8 @@ from itertools import product
 
 import numpy as np
 import PIL.Image
+import scipy  # its rooms open when they are entered, see sets/oasbud.py
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.ndimage import gaussian_filter
 
 from sonoseg.images.masks import dice
 
@@ -137,9 +136,9 @@ def agreement(
 def flat(image: Floats, near: float, far: float) -> Floats:
     """Take off the local mean (over ``far``) and make the local contrast equal; along the last two axes."""
     axes = (-2, -1)
-    values = gaussian_filter(np.sqrt(image), near, axes=axes) if near else np.sqrt(image)
-    values = values - gaussian_filter(values, far, axes=axes)
-    contrast = np.sqrt(gaussian_filter(values * values, far, axes=axes))
+    values = scipy.ndimage.gaussian_filter(np.sqrt(image), near, axes=axes) if near else np.sqrt(image)
+    values = values - scipy.ndimage.gaussian_filter(values, far, axes=axes)
+    contrast = np.sqrt(scipy.ndimage.gaussian_filter(values * values, far, axes=axes))
     return np.asarray(np.clip(values / (contrast + 0.15), -3, 3), np.float32)
 
 
@@ -150,7 +149,7 @@ def spectra(pixels: Pixels) -> list[Spectrum]:
 
 def _spectrum(image: NDArray[np.uint8], scale: float) -> Spectrum:
     values = flat(np.asarray(_reduced(image, _ROUGH_SIDE * scale), np.float32), 1, 4)
-    return Spectrum(fft.rfft2(values, s=(_CANVAS, _CANVAS)), values.shape, float((values * values).mean()))
+    return Spectrum(scipy.fft.rfft2(values, s=(_CANVAS, _CANVAS)), values.shape, float((values * values).mean()))
 
 
 def lay(first: Pixels, second: Pixels, moved: Sequence[Spectrum]) -> Registration:
@@ -181,7 +180,7 @@ def _overlay(fixed: Spectrum, moving: Spectrum) -> tuple[float, tuple[int, int],
     power = (fixed.power * moving.power) ** 0.5
     if power < 1e-6:
         return 0.0, moving.shape, (0, 0)
-    products = fft.irfft2(fixed.transform * np.conj(moving.transform), s=(_CANVAS, _CANVAS))
+    products = scipy.fft.irfft2(fixed.transform * np.conj(moving.transform), s=(_CANVAS, _CANVAS))
     rows, columns = (_overlaps(f, m) for f, m in zip(fixed.shape, moving.shape, strict=True))
     area = np.outer(rows, columns)
     least = _OVERLAP * min(np.prod(fixed.shape), np.prod(moving.shape))

@@ -25,7 +25,10 @@ LESIONS, FAILURES, COCO = "lesions.csv", "failures.csv", "coco.json"
 
 @dataclass
 class Summary:
-    """What became of all files. images: pages and clips; empty: those without a lesion. tables: written for all."""
+    """What became of all files. images: pages and clips, ``clips`` of them clips, whose lesions count in every frame.
+
+    empty: images without a lesion. tables: written for all.
+    """
 
     files: int = 0
     images: int = 0
@@ -34,6 +37,7 @@ class Summary:
     kept: int = 0
     failures: list[Failure] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
+    clips: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count one more file."""
@@ -43,6 +47,7 @@ class Summary:
         for found in outcome.documents:
             lesions = sum(len(frame["lesions"]) for frame in found.get("frames", [found]))
             self.images, self.lesions, self.empty = self.images + 1, self.lesions + lesions, self.empty + (not lesions)
+            self.clips += "frames" in found
 
 
 Report = Callable[[Outcome, int, int], None]

@@ -20,15 +20,13 @@ from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.judging import judge, judge_watched
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
-from sonoseg.experiments.plan import TEST, VALIDATION, Cell, Plan
+from sonoseg.experiments.plan import REPORT, TEST, VALIDATION, Cell, Plan
 from sonoseg.learning import checkpoint
-from sonoseg.learning.config import CONFIG, ELSEWHERE, Config, read_config
+from sonoseg.learning.config import CONFIG, ELSEWHERE, HISTORY, Config, read_config, told_settings
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.networks.catalogue import count_parameters, multiply_adds
-from sonoseg.learning.provenance import told_settings
 from sonoseg.learning.run import (
     FOLDS,
-    HISTORY,
     MACHINES,
     MODEL,
     Watch,
@@ -37,8 +35,6 @@ from sonoseg.learning.run import (
     train_run,
 )
 from sonoseg.reports.benchmark import page
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ from typing import Any
 
 from sonoseg.data.samples import DataSet
 from sonoseg.data.sets.sources import open_set
-from sonoseg.errors import UserError
 from sonoseg.evaluation import judging, transfer
 from sonoseg.evaluation.summary import CASES, sum_up, write_tables
-from sonoseg.experiments.plan import CELLS
-from sonoseg.learning.config import CONFIG, read_config
+from sonoseg.experiments.plan import set_of
 from sonoseg.learning.run import of_run, runs_in
 from sonoseg.prediction.modelfile import shipped
 
@@ -41,27 +39,19 @@ def evaluate(
     where = Path(run)
     runs = runs_in(where) if where.is_dir() and str(run) not in shipped() else []  # ./default is a folder
     if data is None or isinstance(data, str):
-        data = open_set(data or _own_set(where))
+        data = open_set(data or set_of(where))
+    at_home = transfer.home_cases(home) if home else None  # a wrong place is told before anything is judged
     candidates = [of_run(folder) for folder in runs] or [judging.of_model(run)]
     abroad = not all(judging.at_home(candidate, data) for candidate in candidates)
     found = judging.judge_all(candidates, data, progress)
     summary = sum_up(found.cases, found.counts)
     if abroad:
-        table = home or (where if (where / CASES).is_file() else None)
-        drops = transfer.drops(transfer.home_cases(table), found.cases) if table else {}
+        if at_home is None and (where / CASES).is_file():
+            at_home = transfer.home_cases(where)
+        drops = transfer.drops(at_home, found.cases) if at_home else {}
         trained = candidates[0].trained_on.get("set", "unknown")
         summary["external"] = {"trained_on": trained, "judged_on": data.name, "models": drops}
     own = where / f"on-{data.name}" if abroad else where
     folder = out or (own if runs else Path(f"{candidates[0].model}-on-{data.name}"))
     write_tables(folder, found.cases, found.counts, summary)
     return Judged(folder, summary)
-
-
-def _own_set(where: Path) -> str:
-    """How a run, or the first of a benchmark, named its data. Errors: ``UserError`` where nothing tells it."""
-    for folder in (where, *sorted((where / CELLS).glob("*"))):
-        if (folder / CONFIG).is_file():
-            return read_config(folder / CONFIG).data
-    raise UserError(
-        f"{where} has no {CONFIG} that tells the images to judge on", hint="name them: --data busi:PATH, or folder:PATH"
-    )

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +18,14 @@ from sonoseg.data.samples import DataSet
 from sonoseg.evaluation.cases import read_cases
 from sonoseg.evaluation.intervals import bootstrap_contrast, bootstrap_difference, bootstrap_mean, plain
 from sonoseg.evaluation.summary import CASES
-from sonoseg.experiments.benchmark import Progress, run_cell
 from sonoseg.experiments.plan import Cell
 from sonoseg.files import write_csv, write_json, write_text
-from sonoseg.learning.config import Config
-from sonoseg.learning.provenance import told_settings
+from sonoseg.learning.config import Config, told_settings
 from sonoseg.reports.figures import counted, figure, number
 from sonoseg.reports.table import markdown
+
+if TYPE_CHECKING:
+    from sonoseg.experiments.benchmark import Progress
 
 GROUPED, RANDOM = ARMS = ("grouped", "random")
 TABLE, SUMMARY, PAGE = "leakage.csv", "summary.json", "leakage.md"
@@ -65,8 +66,10 @@ def random_folds(data: DataSet, seed: int) -> DataSet:
     return replace(data, folds=Folds(tuple(rows)), grouping="none, on purpose: each image alone")
 
 
-def train_arm(arm: str, trial: Trial, data: DataSet, out: Path, progress: Progress) -> None:
+def train_arm(arm: str, trial: Trial, data: DataSet, out: Path, progress: "Progress") -> None:
     """Train and judge what the folder ``out / arm`` lacks; an arm needs nothing of the other one."""
+    from sonoseg.experiments.benchmark import run_cell  # as above
+
     arranged = data if arm == GROUPED else random_folds(data, trial.recipe.seed)
     for place, cell in enumerate(trial.cells, 1):
         progress.cell(place, len(trial.cells), f"{arm} folds, {cell.name}", None)

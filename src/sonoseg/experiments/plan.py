@@ -10,11 +10,9 @@ from typing import Any
 from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.learning.config import FIELDS, Config
-from sonoseg.learning.provenance import told_settings
-from sonoseg.learning.run import resolve
+from sonoseg.learning.config import CONFIG, FIELDS, Config, read_config
 
-CELLS = "cells"
+CELLS, REPORT = "cells", "report.html"
 
 KEYS = ("folds", "seeds", "folds_sha256", "judged", "recipe", "arms")
 OWN = ("fold", "seed")
@@ -118,19 +116,25 @@ class Plan:
 
     def resolved(self, data: DataSet) -> "Plan":
         """The plan with the epochs of each arm, see ``run.resolve``."""
+        from sonoseg.learning.run import resolve  # with torch, which the reading of a plan does not wait for
+
         return replace(self, arms=tuple(Arm(arm.name, resolve(arm.recipe, data)) for arm in self.arms))
 
     def settings(self) -> dict[str, Any]:
         """The settings that all arms share, without paths of this machine."""
-        first, *others = (told_settings(arm.recipe) for arm in self.arms)
+        first, *others = self._told().values()
         shared = {name: value for name, value in first.items() if all(other[name] == value for other in others)}
         return {name: value for name, value in shared.items() if name not in OWN}
 
     def own_settings(self) -> dict[str, dict[str, Any]]:
         """What each arm has of its own, by name."""
         shared = {*self.settings(), *OWN}
-        told = {arm.name: told_settings(arm.recipe) for arm in self.arms}
-        return {name: {key: value for key, value in of.items() if key not in shared} for name, of in told.items()}
+        return {
+            name: {key: value for key, value in of.items() if key not in shared} for name, of in self._told().items()
+        }
+
+    def _told(self) -> dict[str, dict[str, Any]]:
+        return {arm.name: told_settings(arm.recipe) for arm in self.arms}
 
 
 def of_models(recipe: Config, models: Iterable[str], folds: Sequence[int], seeds: Sequence[int]) -> Plan:
@@ -159,6 +163,16 @@ def read_plan(path: Path, given: Mapping[str, Any], folds: Sequence[int] | None 
         _numbers(path, content, "seeds"),
         str(content.get("folds_sha256", "")),
         str(content.get("judged", TEST)),
+    )
+
+
+def set_of(where: Path) -> str:
+    """How a run, or the first of a benchmark, named its data. Errors: ``UserError`` where nothing tells it."""
+    for folder in (where, *sorted((where / CELLS).glob("*"))):
+        if (folder / CONFIG).is_file():
+            return read_config(folder / CONFIG).data
+    raise UserError(
+        f"{where} has no {CONFIG} that tells the images to judge on", hint="name them: --data busi:PATH, or folder:PATH"
     )
 
 

@@ -75,7 +75,7 @@ def publish(
     Errors: ``UserError`` where a fold is missing or was trained by another recipe.
     """
     elsewhere = elsewhere or Elsewhere()
-    config = read_config(final / CONFIG)
+    config, of_labels = read_config(final / CONFIG), _noise(noise)
     candidates = [_with(of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
     by_fold = {fold: choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
@@ -97,7 +97,7 @@ def publish(
         other.name: _on_images_without(ruled, other) for other in elsewhere.others
     }
     scores = scores_of(cases, summary, data) | of_presence | {"specks": specks, "elsewhere": others, "silence": silence}
-    extra = {**rule, "mirrored": mirrored, "scores": scores | _noise(noise), "licence": LICENCE}
+    extra = {**rule, "mirrored": mirrored, "scores": scores | of_labels, "licence": LICENCE}
     return export(final, out, out.stem, extra, data.samples[:: max(1, len(data.samples) // COMPARED)])
 
 

@@ -8,11 +8,10 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation import calibration
 from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.summary import CALIBRATION, CASES, SUMMARY, sum_up
-from sonoseg.experiments.benchmark import REPORT
 from sonoseg.experiments.histories import learning, lines_of
-from sonoseg.experiments.plan import CELLS
+from sonoseg.experiments.plan import CELLS, REPORT
 from sonoseg.files import write_json
-from sonoseg.learning.run import HISTORY
+from sonoseg.learning.config import HISTORY
 from sonoseg.reports.benchmark import page
 
 

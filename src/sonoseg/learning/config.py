@@ -15,6 +15,9 @@ from sonoseg.learning.settings import fields_of, setting
 CONFIG = "config.toml"
 """What a run calls its file of settings."""
 
+HISTORY = "history.jsonl"
+"""What a run calls its lines of epochs."""
+
 ELSEWHERE = ("device", "devices", "precision")
 """Settings of where a run is computed: one that was begun on one machine may be finished on another."""
 
@@ -148,6 +151,14 @@ def configure(given: Mapping[str, Any], recipe: Path | None = None) -> Config:
         )
     stated = {} if recipe is None else _of_file(recipe / CONFIG if recipe.is_dir() else recipe, given)
     return Config(**{**_begun(given), **stated, **given})
+
+
+def told_settings(config: Config) -> dict[str, Any]:
+    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
+    files: dict[str, Any] = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
+    files["teachers"] = ", ".join(Path(name).name for name in config.teachers)
+    files["also"] = ", ".join(spec.partition(":")[0] for spec in config.also)
+    return {name: value for name, value in (vars(config) | files).items() if name != "data"}
 
 
 def _begun(given: Mapping[str, Any]) -> dict[str, Any]:

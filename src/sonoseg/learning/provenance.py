@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from sonoseg import __version__
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.learning import pretrained
-from sonoseg.learning.config import Config
+from sonoseg.learning.config import Config, told_settings
 from sonoseg.learning.loop import model_record
 from sonoseg.learning.networks.encoders import origin
 
@@ -47,14 +46,6 @@ def record(
         "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
         "program": f"sonoseg {__version__}",
     }
-
-
-def told_settings(config: Config) -> dict[str, Any]:
-    """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
-    files: dict[str, Any] = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
-    files["teachers"] = ", ".join(Path(name).name for name in config.teachers)
-    files["also"] = ", ".join(spec.partition(":")[0] for spec in config.also)
-    return {name: value for name, value in (vars(config) | files).items() if name != "data"}
 
 
 def of_pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> Record:

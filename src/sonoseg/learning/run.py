@@ -22,12 +22,12 @@ from sonoseg.evaluation.judging import Candidate
 from sonoseg.files import remove_leftovers, write_text
 from sonoseg.learning import checkpoint, provenance, teachers
 from sonoseg.learning.batches import Packed, pack, steps_per_epoch
-from sonoseg.learning.config import CONFIG, Config, read_config
+from sonoseg.learning.config import CONFIG, HISTORY, Config, read_config
 from sonoseg.learning.devices import device_of, enough_memory, need_device
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, train
 from sonoseg.learning.networks.unet import UNet
 
-FOLDS, HISTORY, STATE, MODEL = "folds.csv", "history.jsonl", "last/state.pt", "model.safetensors"
+FOLDS, STATE, MODEL = "folds.csv", "last/state.pt", "model.safetensors"
 SCALARS, MACHINES = "tensorboard", "machines.jsonl"
 
 STEPS, LEAST_EPOCHS = 1000, 40

@@ -179,7 +179,7 @@ def resolve(name: str | Path, progress: Received | None = None) -> Path:
     near = difflib.get_close_matches(text, known, 1)
     raise UserError(
         f"there is no model {text!r}: no file has this path, and the package holds {', '.join(known) or 'none'}",
-        hint=f"did you mean {near[0]}?" if near else "give the path of an .onnx file, or leave --model out",
+        hint=f"did you mean {near[0]}?" if near else "give the path of an .onnx file, or default",
     )
 
 

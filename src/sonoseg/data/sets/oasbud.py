@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
-import scipy.signal
+import scipy  # its rooms open when they are entered: whoever names another set does not wait for them
 from numpy.typing import NDArray
 
 from sonoseg.data.samples import DataSet, Pair, Sample, whole_groups

@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its rooms open when they are entered, see oasbud.py
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.ndimage import gaussian_filter1d
 
 from sonoseg.data.sets import inked
 from sonoseg.data.sets.masses import FAT, Floats, Mass, Place, distractors, lesions
@@ -224,7 +223,7 @@ def _paint(rng: np.random.Generator, level: Floats, shade: Floats, mass: Mass, s
     fine = _noise(rng, distance.shape, 0.6 / spacing, 1.2 / spacing)
     level[box] += inside * (mass.level + 2 * coarse + 2 * fine - level[box])
     level[box] += mass.rim * np.exp(-((distance / mass.edge - 0.7) ** 2))
-    path = gaussian_filter1d(np.cumsum(inside, axis=0), 0.5 / spacing, axis=1, truncate=2) * spacing
+    path = scipy.ndimage.gaussian_filter1d(np.cumsum(inside, axis=0), 0.5 / spacing, axis=1, truncate=2) * spacing
     behind = np.clip(mass.posterior * path, -20, 11)
     shade[box] += behind
     shade[box[0].stop :, box[1]] += behind[-1]
@@ -244,10 +243,13 @@ def _envelope(rng: np.random.Generator, amplitude: Floats, spacing: float) -> Fl
     echo = np.empty((rows, columns), np.complex64)
     echo.real = rng.standard_normal((rows, columns), dtype=np.float32) * amplitude
     echo.imag = rng.standard_normal((rows, columns), dtype=np.float32) * amplitude
-    spectrum = fft.fft(echo, axis=1)
-    spectrum *= np.exp(-2 * np.pi**2 * lateral**2 * fft.fftfreq(columns).astype(np.float32) ** 2)
-    echo = fft.ifft(spectrum, axis=1)
-    parts = [gaussian_filter1d(part, axial, axis=0, mode="reflect", truncate=3) for part in (echo.real, echo.imag)]
+    spectrum = scipy.fft.fft(echo, axis=1)
+    spectrum *= np.exp(-2 * np.pi**2 * lateral**2 * scipy.fft.fftfreq(columns).astype(np.float32) ** 2)
+    echo = scipy.fft.ifft(spectrum, axis=1)
+    parts = [
+        scipy.ndimage.gaussian_filter1d(part, axial, axis=0, mode="reflect", truncate=3)
+        for part in (echo.real, echo.imag)
+    ]
     envelope: Floats = np.hypot(*parts) * np.sqrt(2 * np.pi * axial * lateral)
     return envelope
 
@@ -258,7 +260,7 @@ def _compress(rng: np.random.Generator, envelope: Floats) -> Floats:
     The envelope is smoothed a little first, as compounding does in today's scanners.
     """
     for axis, width in enumerate((0.6, 0.9)):
-        envelope = gaussian_filter1d(envelope, width, axis=axis, truncate=3)
+        envelope = scipy.ndimage.gaussian_filter1d(envelope, width, axis=axis, truncate=3)
     decibel = 20 / math.log(10) * np.log(envelope + 1e-6)
     brightness: Floats = np.clip(1 + (decibel - rng.uniform(15, 22)) / rng.uniform(50, 60), 0, 1)
     return brightness
