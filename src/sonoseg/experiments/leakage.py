@@ -68,7 +68,7 @@ def random_folds(data: DataSet, seed: int) -> DataSet:
 
 def train_arm(arm: str, trial: Trial, data: DataSet, out: Path, progress: "Progress") -> None:
     """Train and judge what the folder ``out / arm`` lacks; an arm needs nothing of the other one."""
-    from sonoseg.experiments.benchmark import run_cell  # as above
+    from sonoseg.experiments.benchmark import run_cell  # with torch, which a wrong --arm does not wait for
 
     arranged = data if arm == GROUPED else random_folds(data, trial.recipe.seed)
     for place, cell in enumerate(trial.cells, 1):

@@ -10,7 +10,7 @@ from typing import Any
 from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.learning.config import CONFIG, FIELDS, Config, read_config
+from sonoseg.learning.config import CONFIG, FIELDS, Config, read_config, told_settings
 
 CELLS, REPORT = "cells", "report.html"
 
