@@ -93,7 +93,8 @@ def _standings(folder: Path) -> Iterator[Standing]:
         yield Standing(entry, folder.name, DECLARED if entry.held_out else UNDECLARED, tuple(cases))
         return
     summary = _summary(folder / SUMMARY)
-    if "given" in summary or "folds_sha256" not in summary.get("data", {}):
+    chosen_on = summary.get("judged", "test") != "test"  # a validation part: no fold was held out for it
+    if chosen_on or "given" in summary or "folds_sha256" not in summary.get("data", {}):
         return
     data = summary["data"]
     for model, rows in by_model(read_cases(folder / CASES)).items():
