@@ -98,3 +98,10 @@ def test_a_drop_names_sets_and_figures():
     (sentence,) = abroad({"unet": found}, "busi", "bus-bra")
     assert "0.500 [0.400, 0.600] at home on 11 images of busi" in sentence
     assert "on 11 images of bus-bra; the drop is 0.500" in sentence
+
+
+def test_a_validation_part_is_called_one_before_all_else():
+    summary = summary_of({"a": 0.7}, {"a": 0.95})
+    assert not any("cut off" in each for each in finding(summary))
+    first = finding(summary | {"judged": "validation", "folds": [4]})[0]
+    assert "cut off the training of fold 4" in first

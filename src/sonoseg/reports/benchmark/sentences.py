@@ -9,11 +9,21 @@ from sonoseg.reports.figures import figure, number, percent, sentence, short, sp
 def finding(summary: Mapping[str, Any]) -> list[str]:
     """Sum up in a few sentences. summary: the content of ``summary.json``."""
     return [
+        *_on_the_part(summary),
         *_on_lesions(summary),
         *_on_differences(summary),
         *_on_normals(summary),
         *_on_confidence(summary),
         *_on_the_study(summary),
+    ]
+
+
+def _on_the_part(summary: Mapping[str, Any]) -> list[str]:
+    if summary.get("judged") != "validation":
+        return []
+    return [
+        f"Judged on the part that was cut off the training of fold {summary['folds'][0]} to choose by: no figure here is "
+        "one of a held-out fold."
     ]
 
 
