@@ -22,8 +22,8 @@ def _on_the_part(summary: Mapping[str, Any]) -> list[str]:
     if summary.get("judged") != "validation":
         return []
     return [
-        f"Judged on the part that was cut off the training of fold {summary['folds'][0]} to choose by: no figure here is "
-        "one of a held-out fold."
+        f"Judged on the part that was cut off the training of fold {summary['folds'][0]} to choose by: no figure here "
+        "is one of a held-out fold."
     ]
 
 
