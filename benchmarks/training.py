@@ -130,7 +130,8 @@ def cell(threads: int, compiled: bool, device: str, seconds: float, ready: Barri
     fabric = Fabric(accelerator=device, devices=1, precision="bf16-mixed" if in_bfloat16(config) else "32-true")
     network = new_network(config).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW([{"params": list(network.parameters()), "share": 1.0}], lr=1e-3)
-    model, optimizer = fabric.setup(Answers(torch.compile(network) if compiled else network), optimizer)
+    answers = Answers(network)
+    model, optimizer = fabric.setup(torch.compile(answers) if compiled else answers, optimizer)
     step = Step(fabric, model, optimizer, config)
     data = pack(open_set("phantom:64").samples, SIZE).to(fabric.device)
     for images, masks in training_batches(data, config, 0, Share(), fabric.device):

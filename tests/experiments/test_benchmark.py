@@ -185,6 +185,8 @@ def test_a_recipe_is_chosen_on_the_validation_part_and_the_fold_is_not_looked_at
     assert summary["judged"] == "validation"
     parts = split(data, 0, 0.3)
     assert {case.image for case in read_cases(tmp_path / "cases.csv")} == {sample.name for sample in parts.validation}
+    with pytest.raises(UserError, match="was not judged on the test part of fold 0"):
+        benchmark(replace(plan, judged="test"), data, tmp_path, Told().progress, COMMAND, pictures=False)
 
 
 def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None:

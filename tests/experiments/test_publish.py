@@ -122,16 +122,19 @@ def test_a_joint_recipe_is_judged_on_what_it_held_out_of_each_set_and_where_ther
         run_cell(cell, data, cell.folder(tmp_path / "cv"), progress)
     train_run(replace(recipe, fold=-1), data, tmp_path / "all", False, WATCH)
     train_run(replace(recipe, fold=-1, also=()), data, tmp_path / "alone", False, WATCH)
-    elsewhere = Elsewhere([other], [tmp_path / "alone"])
+    train_run(replace(recipe, data=other.spec, fold=-1, also=()), other, tmp_path / "away", False, WATCH)
+    elsewhere = Elsewhere([other], [tmp_path / "alone", tmp_path / "away"])
     publish(tmp_path / "all", tmp_path / "cv", data, tmp_path / "m.onnx", tmp_path / "tables", elsewhere=elsewhere)
     record = modelfile.read_record(tmp_path / "m.onnx")
-    held, never = record["scores"]["elsewhere"]
+    held, never, home = record["scores"]["elsewhere"]
     assert held["trained_on"] == ["phantom", "other"]
     assert held["lesion"]["images"] == sum(
         sample.label != "normal" for fold in range(3) for sample in split(other, fold).test
     )
     assert never["trained_on"] == ["phantom"]
     assert (tmp_path / "tables" / "on-other-from-phantom" / "cases.csv").exists()
+    assert (home["set"], home["trained_on"]) == ("phantom", ["other"])
+    assert home["lesion"]["images"] == sum(sample.label != "normal" for sample in data.samples)
     assert set(record["scores"]["silence"]) == {"phantom", "other"}
     assert record["scores"]["presence"]["auc"]["n"] == 20
     written = card.write(record, "00")

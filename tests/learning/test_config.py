@@ -111,6 +111,11 @@ def test_what_earlier_versions_wrote_can_be_given_back(path: Path) -> None:
     )
 
 
+def test_own_fold_and_seed_are_put_into_the_names_of_others() -> None:
+    others = Config("phantom", fold=3, seed=2, pretrained="{seed}/of-{fold}", teachers=("a/fold-{fold}", "b.onnx"))
+    assert (others.begun_with, others.taught_by) == ("2/of-3", ["a/fold-3", "b.onnx"])
+
+
 def test_the_models_are_those_of_the_catalogue() -> None:
     assert list(MODELS) == list(CATALOGUE)
 

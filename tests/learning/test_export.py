@@ -49,6 +49,15 @@ def test_the_file_answers_as_torch_does_in_any_number_and_size(run: Path, writte
         assert (first.mask != second.mask).mean() <= 1e-4
 
 
+def test_kernels_are_stored_in_half_the_bytes_and_all_else_as_it_is(run: Path, written: Path) -> None:
+    stored = {tensor.name: tensor.data_type for tensor in onnx.load(str(written)).graph.initializer}
+    of_torch = checkpoint.load(run).network
+    for name, parameter in of_torch.named_parameters():
+        kind = onnx.TensorProto.FLOAT16 if parameter.ndim > 1 else onnx.TensorProto.FLOAT
+        assert stored[modelfile.NETWORK + name] == kind
+    onnx.checker.check_model(str(written), full_check=True)
+
+
 def test_the_record_travels_and_the_gates_have_names(written: Path) -> None:
     record = modelfile.read_record(written)
     assert record["name"] == "model"

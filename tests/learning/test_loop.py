@@ -13,6 +13,7 @@ from sonoseg.learning import loop
 from sonoseg.learning.batches import Packed, Share, pack, training_batches
 from sonoseg.learning.config import Config
 from sonoseg.learning.loop import Epoch, Run, _groups, first_network, learning_rate, train, validate
+from sonoseg.learning.step import Answers
 
 CONFIG = Config("phantom:20", size=32, width=4, epochs=3, batch=8, device="cpu")
 
@@ -198,10 +199,19 @@ def test_stopped_and_resumed_with_presence_it_is_as_if_never_stopped(tmp_path: P
     assert same(run(config, data, tmp_path / "a.pt"), expected)
 
 
+def test_stopped_and_resumed_with_coarser_levels_it_is_as_if_never_stopped(packed: Packed, tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=2, deep=2)
+    expected = run(config, packed, tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        run(config, packed, tmp_path / "a.pt", Told(stop=1))
+    assert same(run(config, packed, tmp_path / "a.pt"), expected)
+    assert not same(run(replace(config, deep=0), packed, tmp_path / "plain.pt"), expected)
+
+
 def test_normalisations_and_biases_may_be_spared_the_decay() -> None:
     network = first_network(replace(CONFIG, encoder="mobilenetv2_100"))
     every, kernels = (
-        _groups(network, replace(CONFIG, encoder_rate=0.3, decayed=decayed)) for decayed in ("all", "kernels")
+        _groups(Answers(network), replace(CONFIG, encoder_rate=0.3, decayed=decayed)) for decayed in ("all", "kernels")
     )
     assert [group["share"] for group in every] == [1.0, 0.3]
     assert not any("weight_decay" in group for group in every)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from sonoseg.errors import UserError
 from sonoseg.learning.config import Config
 from sonoseg.learning.loop import new_network
 from sonoseg.learning.step import Answers, Average, Step, records
@@ -30,10 +31,28 @@ def test_the_average_moves_towards_the_weights_and_is_no_part_of_them() -> None:
 def test_mask_and_presence_come_of_one_pass() -> None:
     network = new_network(replace(CONFIG, presence=0.3)).eval()
     image = torch.rand(2, 1, 32, 32)
-    logits, presence = Answers(network)(image)
+    (logits,), presence = Answers(network)(image)
     assert torch.equal(logits, network(image))
     assert presence is not None
     assert presence.shape == (2,)
+
+
+def test_coarser_levels_answer_in_the_same_frame_and_the_network_does_not_change() -> None:
+    network = new_network(CONFIG)
+    answers = Answers(network, deep=2).eval()
+    image = torch.rand(2, 1, 32, 32)
+    levels, _ = answers(image)
+    assert [level.shape for level in levels] == [(2, 1, 32, 32)] * 3
+    assert torch.equal(levels[0], network(image))
+    blocks = levels[2].unfold(2, 4, 4).unfold(3, 4, 4)[0, 0]
+    assert blocks.std((-2, -1)).mean() < levels[0].unfold(2, 4, 4).unfold(3, 4, 4)[0, 0].std((-2, -1)).mean()
+    with pytest.raises(UserError, match="3 coarser levels, not 5"):
+        Answers(network, deep=5)
+
+
+def test_each_level_counts_half_of_the_finer_one() -> None:
+    assert float(Step._of_levels([torch.tensor(3.0)])) == 3
+    assert float(Step._of_levels([torch.tensor(7.0), torch.tensor(0.0), torch.tensor(14.0)])) == pytest.approx(6)
 
 
 def test_teachers_weigh_as_much_as_is_said() -> None:

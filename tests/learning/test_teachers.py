@@ -37,11 +37,6 @@ def soft(data: Packed, asked: list[checkpoint.Checkpoint]) -> torch.Tensor:
     return found.float()
 
 
-def test_fold_and_seed_are_put_into_their_names() -> None:
-    config = replace(CONFIG, fold=3, seed=2, teachers=("a/fold-{fold}-seed-{seed}", "b.onnx"))
-    assert teachers.names(config) == ["a/fold-3-seed-2", "b.onnx"]
-
-
 def test_a_teachers_answer_is_its_own_in_its_own_frame(teacher: Path) -> None:
     stored, data = checkpoint.load(teacher), some(48)
     images, masks = data.at(torch.arange(6), CPU)
@@ -90,11 +85,14 @@ def test_a_student_learns_from_its_teachers_and_has_seen_what_they_saw(teacher: 
 
 
 @pytest.mark.parametrize("part", [{"fold": 1}, {"fold": 0, "validation": 0.3}])
-def test_a_teacher_that_saw_what_is_held_out_is_refused(teacher: Path, tmp_path: Path, part: dict[str, Any]) -> None:
-    config = replace(CONFIG, teachers=(str(teacher),), **part)
-    with pytest.raises(UserError, match="held out here") as refused:
+@pytest.mark.parametrize("known", ["teachers", "pretrained"])
+def test_one_that_saw_what_is_held_out_is_refused(
+    teacher: Path, tmp_path: Path, part: dict[str, Any], known: str
+) -> None:
+    config = replace(CONFIG, **{known: str(teacher) if known == "pretrained" else (str(teacher),)}, **part)
+    with pytest.raises(UserError, match="held out") as refused:
         train_run(config, open_set(CONFIG.data), tmp_path / "student", False, SILENT)
-    assert "{fold}" in str(refused.value.hint)
+    assert "held out the same fold" in str(refused.value.hint)
     assert not (tmp_path / "student").exists()
 
 

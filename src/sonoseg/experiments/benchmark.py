@@ -83,6 +83,12 @@ def check(plan: Plan, data: DataSet, out: Path) -> None:
                     f"{folder} was trained with other settings: {', '.join(changed)}",
                     hint="give another --out, or its settings",
                 )
+        held_out = set(data.folds.test(cell.config.fold))
+        if (folder / CASES).exists() and (read_cases(folder / CASES)[0].image in held_out) != (cell.judged == TEST):
+            raise UserError(
+                f"{folder} was not judged on the {cell.judged} part of fold {cell.config.fold}",
+                hint="give another --out",
+            )
         if (folder / FOLDS).exists() and folds.read(folder / FOLDS) != data.folds:
             raise UserError(
                 f"{folder} was trained on other folds than those of {data.spec}", hint="give another --out, or that set"

@@ -47,8 +47,8 @@ KEPT = ("specks", "presence", "elsewhere", "silence")
 class Elsewhere:
     """What a recipe is judged on beside its own set.
 
-    others: further sets; a cell that held out a fold of one is judged on that fold, a network that saw none of one on
-    all of it. alone: runs of the same recipe on one set each.
+    others: further sets; a cell that held out a fold of one is judged on that fold. alone: runs of the same recipe on
+    one set each, judged on all of every set that they saw nothing of.
     """
 
     others: Sequence[DataSet] = ()
@@ -92,7 +92,7 @@ def publish(
     write_csv(results / SPECKS, (*Rule.__annotations__, "dice", "drawn"), tried)
     near = [row for row in tried if sum(row[name] != value for name, value in rule.items()) <= 1]
     specks = {"rule": RULE, "tried": near, "by_fold": {str(fold): of_fold for fold, of_fold in by_fold.items()}}
-    others = _judge_elsewhere(ruled, elsewhere, rule, mirrored, results, progress)
+    others = _judge_elsewhere(ruled, data, elsewhere, rule, mirrored, results, progress)
     silence = {data.name: _on_images_without(ruled, data)} | {
         other.name: _on_images_without(ruled, other) for other in elsewhere.others
     }
@@ -108,6 +108,7 @@ def _heard(candidate: Candidate) -> Candidate:
 
 def _judge_elsewhere(
     ruled: Sequence[Candidate],
+    data: DataSet,
     elsewhere: Elsewhere,
     rule: Rule,
     mirrored: bool,
@@ -123,7 +124,7 @@ def _judge_elsewhere(
             rows.append(_scored(found, other, holders[min(holders)], results / f"on-{other.name}"))
     alone = [_with(of_run(run), mirrored=mirrored, **rule) for run in elsewhere.alone]
     for candidate in alone:
-        for other in elsewhere.others:
+        for other in (data, *elsewhere.others):
             if other.name not in seen_by(candidate):
                 found = judging.judge(candidate, other, progress)
                 place = results / f"on-{other.name}-from-{'-and-'.join(seen_by(candidate))}"

@@ -86,6 +86,9 @@ class Config:
         "Images that its Dice part is over: those with lesions, all, or none for cross-entropy alone.",
         allowed=("lesions", "all", "none"),
     )
+    deep: int = setting(
+        0, "Coarser levels of the decoder that are judged as well, each counting half of the finer one.", 0, 8
+    )
     padding: str = setting("plain", "Of a timm encoder; same for weights from TensorFlow.", allowed=("plain", "same"))
     augmented: float = setting(1.0, "Share of the images that are changed by more than a mirror.", 0, 1)
     spoiled: float = setting(
@@ -97,13 +100,13 @@ class Config:
     encoder_rate: float = setting(1.0, "Of a timm encoder, as a share of the learning rate.", 0, 1)
     pretrained: str = setting(
         "",
-        "What to begin with: default, a model file or a finished run. Its architecture and size are taken.",
+        "What to begin with: default, a model file or a finished run; {fold} and {seed} stand for the run's own. Its "
+        "architecture and size are taken.",
         form="RUN",
     )
     teachers: tuple[str, ...] = setting(
         (),
-        "A run or model file whose answers are learnt from as well; {fold} and {seed} stand for the run's own. May be "
-        "repeated.",
+        "A run or model file whose answers are learnt from as well; {fold} and {seed} as above. May be repeated.",
         form="RUN",
     )
     soft: float = setting(0.5, "Weight of the teachers' mean answer beside the mask, from 0 to 1.", 0, 1)
@@ -116,6 +119,16 @@ class Config:
                 f"encoder weights ({self.encoder_weights}) and a pre-trained run ({self.pretrained}) are both given",
                 hint="leave one out: a pre-trained network brings its encoder along",
             )
+
+    @property
+    def begun_with(self) -> str:
+        """Where the network to begin with lies, or empty."""
+        return placed(self.pretrained, self.fold, self.seed)
+
+    @property
+    def taught_by(self) -> list[str]:
+        """Where the teachers lie."""
+        return [placed(name, self.fold, self.seed) for name in self.teachers]
 
     def changed(self, other: "Config") -> list[str]:
         """Names of the settings that differ in another configuration, but for those of ``ELSEWHERE``."""
@@ -153,6 +166,11 @@ def configure(given: Mapping[str, Any], recipe: Path | None = None) -> Config:
     return Config(**{**_begun(given), **stated, **given})
 
 
+def placed(name: str, fold: int, seed: int) -> str:
+    """A name with the run's own fold and seed in the place of ``{fold}`` and ``{seed}``."""
+    return name.replace("{fold}", str(fold)).replace("{seed}", str(seed))
+
+
 def told_settings(config: Config) -> dict[str, Any]:
     """The settings without the paths of this machine: sets by their names, weights and runs by that of their file."""
     files: dict[str, Any] = {name: Path(getattr(config, name)).name for name in ("encoder_weights", "pretrained")}
@@ -167,7 +185,8 @@ def _begun(given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     from sonoseg.learning.pretrained import settings_of  # reads model files, which other trainings do not
 
-    return settings_of(given["pretrained"])
+    own = (given.get(name, FIELDS[name].default) for name in ("fold", "seed"))
+    return settings_of(placed(given["pretrained"], *own))
 
 
 def _of_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,13 +66,15 @@ def export(
 ) -> float:
     """Write the checkpoint of a run as a model file; gives the largest difference of a probability that was seen.
 
+    Kernels are rounded to float16 and stored so, which halves the file; all is computed in float32.
+
     source: the folder of a run or its checkpoint. name: what results call the model; the file's name if left out.
     extra: what the file's record says beside what the checkpoint knows, such as scores.
     samples: images that torch and the file are compared on, phantoms if left out. Errors: ``UserError`` where they
     differ by more than ``TOLERANCE``, or in more than ``DIFFERING`` of the pixels of the masks (nothing is written
     then), and those of ``checkpoint.load``.
     """
-    stored = checkpoint.load(source)
+    stored = _rounded(checkpoint.load(source))
     with replacing(out) as temporary:
         record = _record(stored, name or out.stem) | dict(extra or {})
         temporary.write_bytes(onnxfile.seal(_graph(stored).SerializeToString(), record))
@@ -119,6 +121,15 @@ def compare(stored: checkpoint.Checkpoint, path: Path, samples: Sequence[Sample]
     return largest, differing / max(pixels, 1)
 
 
+def _rounded(stored: checkpoint.Checkpoint) -> checkpoint.Checkpoint:
+    """The network with its kernels as the file will hold them. Normalisations and biases, which are few, stay."""
+    with torch.no_grad():
+        for parameter in stored.network.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half())
+    return stored
+
+
 def _graph(stored: checkpoint.Checkpoint) -> Any:
     size = stored.record["size"]
     network = WithGates(stored.network).eval()
@@ -140,6 +151,7 @@ def _graph(stored: checkpoint.Checkpoint) -> Any:
         _simplify(program)
     model = program.model_proto
     _forget_sources(model)
+    _store_halves(model.graph)
     return model
 
 
@@ -155,6 +167,24 @@ def _simplify(program: torch.onnx.ONNXProgram) -> None:
     program.optimize()
     graph = program.model.graph
     del graph.inputs[own:]
+
+
+def _store_halves(graph: Any) -> None:
+    """Store kernels in float16, under their names, before a cast each, which runtimes do once at their start."""
+    from onnx import TensorProto, helper, numpy_helper  # of an extra
+
+    casts, names = [], {}
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.name.startswith(modelfile.NETWORK) and values.ndim > 1 and values.dtype == np.float32:
+            names[tensor.name] = f"{tensor.name}.float32"
+            casts.append(helper.make_node("Cast", [tensor.name], [names[tensor.name]], to=TensorProto.FLOAT))
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 @contextmanager

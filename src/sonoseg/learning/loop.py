@@ -90,11 +90,12 @@ def _train(fabric: Fabric, run: Run) -> None:
     fabric.seed_everything(config.seed, verbose=False)
     channels_last = fabric.device.type == "cuda" or in_bfloat16(config) or config.encoder != "plain"
     network = first_network(config).to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    model, optimizer = fabric.setup(Answers(network), _optimizer(network, config, fabric.device))
+    answers = Answers(network, config.deep)
+    model, optimizer = fabric.setup(answers, _optimizer(answers, config, fabric.device))
     average = Average(network)
     history: list[Epoch] = []
     if run.state.exists():
-        history = _restore(run, network, optimizer, average.network)
+        history = _restore(run, answers, optimizer, average.network)
     step = Step(fabric, model, optimizer, config)
     kept = -math.inf
 
@@ -112,7 +113,7 @@ def _train(fabric: Fabric, run: Run) -> None:
                 line["validation_dice"] = validate(average.network, run.validation, fabric.device)
         history.append(line)
         if fabric.is_global_zero and (last or time.monotonic() - kept > KEPT):
-            _write_state(run, network, optimizer, average.network, history)
+            _write_state(run, answers, optimizer, average.network, history)
             run.finished(history)
             kept = time.monotonic()
         fabric.barrier()
@@ -180,21 +181,21 @@ def first_network(config: Config) -> UNet:
     """
     if not config.pretrained:
         return new_network(config)
-    stored = pretrained.load(config.pretrained)
+    stored = pretrained.load(config.begun_with)
     theirs, ours = stored.record["model"], model_record(config)
     if theirs != ours:
         other = [f"{name} {theirs.get(name)}" for name in ours | theirs if theirs.get(name) != ours.get(name)]
         raise UserError(
-            f"{config.pretrained} is of another architecture: {', '.join(other)}",
+            f"{config.begun_with} is of another architecture: {', '.join(other)}",
             hint="give the same model, width, encoder, steps, padding and presence",
         )
     return stored.network.train()
 
 
-def _optimizer(network: UNet, config: Config, device: torch.device) -> torch.optim.AdamW:
+def _optimizer(answers: Answers, config: Config, device: torch.device) -> torch.optim.AdamW:
     recorded = records(config, device) or None
     return torch.optim.AdamW(
-        _groups(network, config),
+        _groups(answers, config),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         fused=recorded,
@@ -202,11 +203,12 @@ def _optimizer(network: UNet, config: Config, device: torch.device) -> torch.opt
     )
 
 
-def _groups(network: UNet, config: Config) -> list[dict[str, Any]]:
+def _groups(answers: Answers, config: Config) -> list[dict[str, Any]]:
     """The parameters by the share of the learning rate that they are given, and by whether they decay."""
-    backbone = list(network.encoder.backbone.parameters()) if isinstance(network.encoder, TimmEncoder) else []
+    encoder = answers.network.encoder
+    backbone = list(encoder.backbone.parameters()) if isinstance(encoder, TimmEncoder) else []
     known = {id(parameter) for parameter in backbone}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    rest = [parameter for parameter in answers.parameters() if id(parameter) not in known]
     groups: list[dict[str, Any]] = [{"params": rest, "share": 1.0}]
     if backbone:
         groups.append({"params": backbone, "share": config.encoder_rate})
@@ -243,10 +245,11 @@ def in_bfloat16(config: Config) -> bool:
     return config.precision == "bf16"
 
 
-def _write_state(run: Run, network: nn.Module, optimizer: Any, average: nn.Module, history: list[Epoch]) -> None:
+def _write_state(run: Run, answers: Answers, optimizer: Any, average: nn.Module, history: list[Epoch]) -> None:
     state = {
         "config": vars(run.config),
-        "network": network.state_dict(),
+        "network": answers.network.state_dict(),
+        "coarse": answers.coarse.state_dict(),
         "optimizer": optimizer.state_dict(),
         "average": average.state_dict(),
         "history": history,
@@ -268,14 +271,15 @@ def _read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _restore(run: Run, network: nn.Module, optimizer: Any, average: nn.Module) -> list[Epoch]:
+def _restore(run: Run, answers: Answers, optimizer: Any, average: nn.Module) -> list[Epoch]:
     state = _read_state(run.state)
     if changed := run.config.changed(Config(**state["config"])):
         raise UserError(
             f"{run.state} belongs to a run with other settings: {', '.join(changed)}",
             hint=f"give the settings of {run.state.parent.parent / 'config.toml'}, or another --out",
         )
-    network.load_state_dict(state["network"])
+    answers.network.load_state_dict(state["network"])
+    answers.coarse.load_state_dict(state.get("coarse", {}))
     kinds = [{name: group[name] for name in _KINDS} for group in optimizer.param_groups]
     optimizer.load_state_dict(state["optimizer"])
     for group, kind in zip(optimizer.param_groups, kinds, strict=True):

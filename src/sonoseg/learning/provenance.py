@@ -1,6 +1,6 @@
 """What a network was made of and has seen, for the record beside its weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -55,16 +55,26 @@ def of_pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> Rec
     """
     if not config.pretrained:
         return {}
-    found = pretrained.load(config.pretrained).record
+    found = pretrained.load(config.begun_with).record
     held_out = {data.name: config.fold} | {other.name: config.also_fold for other in also}
     for seen in _sets_seen(found):
         if held_out.get(seen["set"], -1) not in (-1, seen.get("fold", -1)):
             raise UserError(
-                f"{config.pretrained} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
+                f"{config.begun_with} was trained on images of {seen['set']}, which fold {held_out[seen['set']]} is "
                 "held out of",
                 hint="begin with a network of another set, or that held out the same fold; fold -1 trains on all",
             )
     return found
+
+
+def need_unseen(networks: Mapping[str, Record], held_out: Collection[str]) -> None:
+    """Errors: ``UserError`` for a network that saw an image that is held out, by digest. networks: records by place."""
+    for name, network in networks.items():
+        if seen := len(set(held_out) & set(network["trained_on"]["digests"])):
+            raise UserError(
+                f"{name} was trained on {seen} of the {len(held_out)} images that are held out here",
+                hint="give networks that held out the same fold (and validation part); {fold} in a name stands for it",
+            )
 
 
 def _told(data: DataSet, fold: int) -> Record:

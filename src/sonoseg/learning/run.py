@@ -67,9 +67,11 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     also = _open_also(config, data)
     before = provenance.of_pretrained(config, data, also)
     taught_by = teachers.load(config)
-    if taught_by:
+    known = {config.begun_with: before} if before else {}
+    known |= {name: teacher.record for name, teacher in zip(config.taught_by, taught_by, strict=True)}
+    if known:
         others = [split(other, config.also_fold).test for other in also]
-        teachers.need_unseen(config, taught_by, _digests([*parts.test, *parts.validation, *chain(*others)]))
+        provenance.need_unseen(known, _digests([*parts.test, *parts.validation, *chain(*others)]))
     first_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)

@@ -1,29 +1,44 @@
 """One step of training: forward, loss, backward, update; and the average of the weights that it leaves behind."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional
 
+from sonoseg.errors import UserError
 from sonoseg.learning.config import Config
 from sonoseg.learning.losses import LOSSES, presence_loss
-from sonoseg.learning.networks.unet import UNet
+from sonoseg.learning.networks.unet import UNet, mask_head
 
 LARGEST_GRADIENT = 1.0
 
 
 class Answers(nn.Module):
-    """A network that gives its mask and its presence in one pass, as it is trained."""
+    """A network as it is trained: all its answers in one pass.
 
-    def __init__(self, network: UNet) -> None:
+    deep: how many of the decoder's coarser levels answer as well (deep supervision, Lee et al. 2015), by heads that no
+    checkpoint keeps. Errors: ``UserError`` where there are fewer.
+    """
+
+    def __init__(self, network: UNet, deep: int = 0) -> None:
         super().__init__()
+        coarser = network.widths[1:]
+        if deep > len(coarser):
+            raise UserError(f"the decoder has {len(coarser)} coarser levels, not {deep}", hint=f"--deep {len(coarser)}")
         self.network = network
+        self.coarse = nn.ModuleList(mask_head(width, network.head.out_channels) for width in coarser[:deep])
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """As ``UNet.answer``."""
-        return self.network.answer(image)
+    def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Logits of the network, and of its coarser levels in the same frame, finest first; presence as of ``UNet``."""
+        (finest, *coarser), presence = self.network.levels(image)
+        logits = [self.network.head(finest)]
+        for head, features in zip(self.coarse, coarser, strict=False):
+            logits.append(functional.interpolate(head(features), size=finest.shape[-2:], mode="bilinear"))
+        return logits, presence
 
 
 class Average:
@@ -80,7 +95,7 @@ class Step:
         logits, presence = self.model(images)
         masks, soft = masks[:, :1], masks[:, 1:]
         wanted = torch.lerp(masks, soft, self.config.soft) if soft.numel() else masks
-        loss = LOSSES[self.config.loss](logits, masks, wanted)
+        loss = self._of_levels([LOSSES[self.config.loss](level, masks, wanted) for level in logits])
         if presence is not None:
             loss = loss + self.config.presence * presence_loss(presence, masks)
         self.optimizer.zero_grad(set_to_none=True)
@@ -88,6 +103,12 @@ class Step:
         self.fabric.clip_gradients(self.model, self.optimizer, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False)
         self.optimizer.step()
         return loss.detach()
+
+    @staticmethod
+    def _of_levels(losses: Sequence[Tensor]) -> Tensor:
+        """Their mean, each counting half of the finer one."""
+        weights = [0.5**level for level in range(len(losses))]
+        return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum() / sum(weights)
 
     def _aside(self, images: Tensor, masks: Tensor) -> Tensor:
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]

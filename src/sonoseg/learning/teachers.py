@@ -1,13 +1,12 @@
 """Networks whose answers another one learns from, beside the masks (Noothout et al. 2022)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sonoseg.errors import UserError
 from sonoseg.learning import pretrained
 from sonoseg.learning.batches import Packed
 from sonoseg.learning.checkpoint import Checkpoint
@@ -19,26 +18,7 @@ AT_ONCE = 16
 
 def load(config: Config) -> list[Checkpoint]:
     """Read the teachers that a configuration names. Errors: ``UserError`` where one is missing or cannot be read."""
-    return [pretrained.load(name) for name in names(config)]
-
-
-def names(config: Config) -> list[str]:
-    """Where the teachers lie, ``{fold}`` and ``{seed}`` put in."""
-    put_in = {"{fold}": str(config.fold), "{seed}": str(config.seed)}
-    found = list(config.teachers)
-    for place, value in put_in.items():
-        found = [name.replace(place, value) for name in found]
-    return found
-
-
-def need_unseen(config: Config, teachers: Sequence[Checkpoint], held_out: Collection[str]) -> None:
-    """Errors: ``UserError`` for a teacher that was trained on one of the images that are held out, by digest."""
-    for name, teacher in zip(names(config), teachers, strict=True):
-        if seen := len(set(held_out) & set(teacher.record["trained_on"]["digests"])):
-            raise UserError(
-                f"{name} was trained on {seen} of the {len(held_out)} images that are held out here",
-                hint="give teachers that held out the same fold (and validation part); {fold} in a name stands for it",
-            )
+    return [pretrained.load(name) for name in config.taught_by]
 
 
 def taught(data: Packed, teachers: Sequence[Checkpoint], device: torch.device) -> Packed:

@@ -42,15 +42,18 @@ def digest(content: bytes, told: Mapping[str, Any]) -> str:
 
 
 def weights(content: bytes) -> dict[str, NDArray[np.float32]]:
-    """The initialisers of the graph that are ``float32``, by name. Errors: ``ValueError`` or ``LookupError``."""
+    """The initialisers of the graph that are ``float32`` or ``float16``, by name, as ``float32``.
+
+    Errors: ``ValueError`` or ``LookupError``.
+    """
     (graph,) = (part for number, part in _fields(memoryview(content)) if number == _GRAPH)
     found = dict[str, NDArray[np.float32]]()
     for tensor in (part for number, part in _fields(graph) if number == _INITIALIZER):
         fields = list(_fields(tensor))
         told = dict(fields)
-        if _RAW in told and bytes(told[_TYPE]) == _FLOAT:
+        if _RAW in told and (kind := _FLOATS.get(bytes(told[_TYPE]))):
             shape = [side for number, part in fields if number == _DIMS for side in _varints(part)]
-            found[str(told[_NAME], "utf-8")] = np.frombuffer(told[_RAW], "<f4").reshape(shape)
+            found[str(told[_NAME], "utf-8")] = np.frombuffer(told[_RAW], kind).reshape(shape).astype(np.float32)
     return found
 
 
@@ -68,8 +71,11 @@ def has_loop(content: bytes) -> bool:
 _GRAPH, _INITIALIZER = 7, 5
 """Fields of ONNX's ModelProto and GraphProto."""
 
-_DIMS, _TYPE, _NAME, _RAW, _FLOAT = 1, 2, 8, 9, b"\x01"
-"""Fields of ONNX's TensorProto, and what stands in the second for float32."""
+_DIMS, _TYPE, _NAME, _RAW = 1, 2, 8, 9
+"""Fields of ONNX's TensorProto."""
+
+_FLOATS = {b"\x01": "<f4", b"\x0a": "<f2"}
+"""What stands in the second for float32 and for float16, and how numpy calls it."""
 
 _INSIDE = {
     "model": {7: "graph", 20: "training", 25: "function"},

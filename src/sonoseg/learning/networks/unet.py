@@ -74,8 +74,8 @@ class UNet(nn.Module):
             UpStep(below, skip, width, block, gate)
             for below, skip, width in reversed(list(zip(inputs, skips, widths, strict=True)))
         )
-        self.head = nn.Conv2d(widths[0], classes, 1)
-        nn.init.constant_(self.head.bias, FIRST_LOGIT)  # type: ignore[arg-type]
+        self.widths = widths
+        self.head = mask_head(widths[0], classes)
         self.presence = PresenceHead(encoder.channels[-1]) if presence else None
 
     def forward(self, image: Tensor) -> Tensor:
@@ -84,8 +84,22 @@ class UNet(nn.Module):
 
     def answer(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """As ``forward``, and beside it the logits of presence, (N,), or None without that head."""
+        levels, presence = self.levels(image)
+        return self.head(levels[0]), presence
+
+    def levels(self, image: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """The features of the decoder's levels, finest first, of the channels ``widths``, and presence as above."""
         *skips, x = self.encoder((image - self.mean) / self.std)
         presence = self.presence(x) if self.presence else None
+        levels: list[Tensor] = []
         for step, skip in zip(self.decoder, reversed(skips), strict=True):
             x = step(x, skip)
-        return self.head(x), presence
+            levels.insert(0, x)
+        return levels, presence
+
+
+def mask_head(channels: int, classes: int) -> nn.Conv2d:
+    """Features to logits, pixel by pixel."""
+    head = nn.Conv2d(channels, classes, 1)
+    nn.init.constant_(head.bias, FIRST_LOGIT)  # type: ignore[arg-type]
+    return head
