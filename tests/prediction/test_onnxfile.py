@@ -38,7 +38,7 @@ def test_a_network_without_a_record_is_an_error(tmp_path: Path) -> None:
 def test_weights_are_those_that_onnx_finds(tmp_path: Path) -> None:
     values = {"a": np.arange(12, dtype=np.float32).reshape(3, 1, 2, 2), "b": np.float32(7.5), "c": np.zeros((0, 2))}
     tensors = [onnx.numpy_helper.from_array(np.asarray(each, np.float32), name) for name, each in values.items()]
-    values["half"] = np.float16([[0.1, -7e4], [65504, 6e-8]])
+    values["half"] = np.float16([[0.1, -6e4], [65504, 6e-8]])
     tensors.append(onnx.numpy_helper.from_array(values["half"], "half"))
     whole = onnx.numpy_helper.from_array(np.array([1, 2]), "whole")
     model = onnx.ModelProto(graph=helper.make_graph([], "g", [], [], [*tensors, whole]))

@@ -180,6 +180,9 @@ def _store_halves(graph: Any) -> None:
             names[tensor.name] = f"{tensor.name}.float32"
             casts.append(helper.make_node("Cast", [tensor.name], [names[tensor.name]], to=TensorProto.FLOAT))
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
+    for value in graph.value_info:
+        if value.name in names:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
     nodes = [*casts, *graph.node]
