@@ -2,7 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sonoseg.data.sets.sources import open_set
+from sonoseg.errors import UserError
 from sonoseg.learning import provenance
 from sonoseg.learning.config import Config, told_settings
 
@@ -18,10 +21,18 @@ def told(name: str, digests: list[str], **more: Any) -> dict[str, Any]:
 
 def test_what_it_was_begun_with_and_its_teachers_saw_it_has_seen() -> None:
     teachers = [told("phantom", ["c"], fold=1, citation=HOME.citation, licence=HOME.licence), told("more", ["d"])]
-    made = provenance.record(CONFIG, [HOME, AWAY], ["b", "a"], told("first", ["a", "e"]), [*teachers, *teachers])
+    made = provenance.record(
+        CONFIG,
+        [HOME, AWAY],
+        ["b", "a"],
+        ["w", "d"],
+        told("first", ["a", "e", "v"], watched=["v", "a"]),
+        [*teachers, *teachers],
+    )
     seen = made["trained_on"]
-    assert (seen["set"], seen["fold"], seen["images"]) == ("phantom", 1, 5)
-    assert seen["digests"] == ["a", "b", "c", "d", "e"]
+    assert (seen["set"], seen["fold"], seen["images"]) == ("phantom", 1, 7)
+    assert seen["digests"] == ["a", "b", "c", "d", "e", "v", "w"]
+    assert seen["watched"] == ["v", "w"]
     assert [each["set"] for each in seen["also"]] == ["away", "first", "more"]
     assert seen["also"][0] == {"set": "away", "citation": "there", "licence": "other", "fold": 2}
     assert made["settings"] == told_settings(CONFIG) | {"pretrained": {"size": 32}}
@@ -29,9 +40,10 @@ def test_what_it_was_begun_with_and_its_teachers_saw_it_has_seen() -> None:
 
 
 def test_of_nothing_before_nothing_is_told() -> None:
-    made = provenance.record(replace(CONFIG, fold=-1, also=()), [HOME], ["a"], {}, [])
+    made = provenance.record(replace(CONFIG, fold=-1, also=()), [HOME], ["a"], [], {}, [])
     assert (made["trained_on"]["fold"], made["trained_on"]["also"]) == (-1, [])
     assert made["settings"]["pretrained"] == ""
+    assert "watched" not in made["trained_on"]
     assert provenance.of_pretrained(CONFIG, HOME, [AWAY]) == {}
 
 
@@ -41,3 +53,10 @@ def test_settings_name_no_place_of_this_machine(tmp_path: Path) -> None:
     assert (found["teachers"], found["pretrained"], found["also"]) == ("a-{fold}, b", "c", "folder")
     assert str(tmp_path) not in str(found)
     assert "data" not in found
+
+
+def test_what_it_was_only_watched_on_a_network_has_not_learnt_from() -> None:
+    network = told("phantom", ["a", "b"], watched=["b"])
+    provenance.need_unseen({"runs/a": network}, ["b", "c"])
+    with pytest.raises(UserError, match="runs/a was trained on 1 of the 2 images"):
+        provenance.need_unseen({"runs/a": network}, ["a", "b"])

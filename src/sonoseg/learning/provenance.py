@@ -18,18 +18,27 @@ Record = dict[str, Any]
 
 
 def record(
-    config: Config, sets: Sequence[DataSet], digests: Sequence[str], before: Record, teachers: Sequence[Record]
+    config: Config,
+    sets: Sequence[DataSet],
+    digests: Sequence[str],
+    watched: Sequence[str],
+    before: Record,
+    teachers: Sequence[Record],
 ) -> Record:
     """The record of a finished run.
 
-    sets: the one that is judged on, then the others. digests: of the images that it trained on or watched. before,
-    teachers: the records of what it was begun with, or empty, and of what it learnt from. What they saw, it has seen.
+    sets: the one that is judged on, then the others. digests: of the images that it trained on. watched: of those that
+    were cut off to watch it, which tell the network nothing; they are among the ``digests`` of the record as well, as
+    nobody is to be judged on them. before, teachers: the records of what it was begun with, or empty, and of what it
+    learnt from. What they saw, it has seen.
     """
     folds = [config.fold, *(config.also_fold for _ in sets[1:])]
     own, *others = (_told(data, fold) for data, fold in zip(sets, folds, strict=True))
     theirs = [each for each in chain(*map(_sets_seen, teachers)) if each != own]
     also = [*others, *(_sets_seen(before) if before else ()), *theirs]
-    seen = {*digests, *chain(*(network["trained_on"]["digests"] for network in (before, *teachers) if network))}
+    known = [network for network in (before, *teachers) if network]
+    learnt = {*digests, *chain(*map(_learnt_from, known))}
+    seen = learnt.union(watched, *(network["trained_on"]["digests"] for network in known))
     return {
         "model": model_record(config),
         "size": config.size,
@@ -41,6 +50,7 @@ def record(
             "images": len(seen),
             "also": [each for number, each in enumerate(also) if each not in also[:number]],
             "digests": sorted(seen),
+            **({"watched": sorted(seen - learnt)} if seen - learnt else {}),
         },
         "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
         "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
@@ -68,13 +78,20 @@ def of_pretrained(config: Config, data: DataSet, also: Sequence[DataSet]) -> Rec
 
 
 def need_unseen(networks: Mapping[str, Record], held_out: Collection[str]) -> None:
-    """Errors: ``UserError`` for a network that saw an image that is held out, by digest. networks: records by place."""
+    """Errors: ``UserError`` for a network that learnt from an image that is held out, by digest. networks: records by
+    place."""
     for name, network in networks.items():
-        if seen := len(set(held_out) & set(network["trained_on"]["digests"])):
+        if seen := len(_learnt_from(network).intersection(held_out)):
             raise UserError(
                 f"{name} was trained on {seen} of the {len(held_out)} images that are held out here",
                 hint="give networks that held out the same fold (and validation part); {fold} in a name stands for it",
             )
+
+
+def _learnt_from(network: Record) -> set[str]:
+    """Digests of the images that its weights come from, without those that it was only watched on."""
+    trained_on = network["trained_on"]
+    return {*trained_on["digests"]}.difference(trained_on.get("watched", ()))
 
 
 def _told(data: DataSet, fold: int) -> Record:

@@ -84,11 +84,12 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     watched = pack(parts.validation, config.size, watch.decoded) if parts.validation else None
     finished = Logbook(out / HISTORY, out / SCALARS if tensorboard else None)
     _tell_machine(out, config)
-    digests = [*training.digests, *(watched.digests if watched else ())]
     report = watch.training(config.epochs, len(training))
     with enough_memory(config):
         weights = train(Run(config, training, watched, out / STATE, report, finished))
-    record = provenance.record(config, [data, *also], digests, before, [teacher.record for teacher in taught_by])
+    cut_off = watched.digests if watched else ()
+    theirs = [teacher.record for teacher in taught_by]
+    record = provenance.record(config, [data, *also], training.digests, cut_off, before, theirs)
     checkpoint.save(out / MODEL, weights, record)
     shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)

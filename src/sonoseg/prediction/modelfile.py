@@ -121,7 +121,7 @@ def read_weights(path: Path) -> tuple[Record, dict[str, NDArray[np.float32]]]:
 def sidecar(path: Path) -> Record:
     """Say what a program that cannot read the metadata needs beside the file: its record, with what it left unsaid.
 
-    ``checksum`` is the file's SHA-256; the digests of the training images are left out. Errors: as ``load``.
+    ``checksum`` is the file's SHA-256; the digests of the images are left out. Errors: as ``load``.
     """
     record = read_record(path)
     return {
@@ -132,7 +132,7 @@ def sidecar(path: Path) -> Record:
         "use": USE,
         **{key: value for key, value in record.items() if key != "weights_licence"},
         "licence": licence(record),
-        "trained_on": {key: value for key, value in record["trained_on"].items() if key != "digests"},
+        "trained_on": {key: value for key, value in record["trained_on"].items() if key not in ("digests", "watched")},
         "checksum": checksum(path),
     }
 
