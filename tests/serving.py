@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,17 @@ def tiny(folder: Path) -> Models:
     return Models({"tiny": modelfile.load(path, "onnxruntime", 1)})
 
 
+def telling(folder: Path, least_presence: float) -> Models:
+    """The same that tells presence as well, and draws nothing where it is lower: 0.7 with a lesion, 0.4 without."""
+    path = write_model(folder / "telling.onnx", presence=True)
+    return Models({"telling": replace(modelfile.load(path, "onnxruntime", 1), least_presence=least_presence)})
+
+
 @contextmanager
-def client(folder: Path, **settings: Any) -> Iterator[TestClient]:
-    """A client of a service whose store is in ``folder``."""
+def client(folder: Path, loaded: Models | None = None, **settings: Any) -> Iterator[TestClient]:
+    """A client of a service whose store is in ``folder``. loaded: its models, where they are others."""
     chosen = Settings(**{"store": folder / "reviews.sqlite3", **settings})
-    with TestClient(create(chosen, tiny(folder)), base_url="http://127.0.0.1:8000") as opened:
+    with TestClient(create(chosen, loaded or tiny(folder)), base_url="http://127.0.0.1:8000") as opened:
         yield opened
 
 

@@ -33,9 +33,13 @@ def record(**changes: Any) -> dict[str, Any]:
 
 
 def write_model(
-    path: Path, entries: dict[str, str] | None = None, gates: int = 0, names: tuple[str, str] = ("image", "logits")
+    path: Path,
+    entries: dict[str, str] | None = None,
+    gates: int = 0,
+    names: tuple[str, str] = ("image", "logits"),
+    presence: bool = False,
 ) -> Path:
-    """Logits are 20 * (0.3 - image); gate k is the image at 1 / 2**k of its size."""
+    """Logits are 20 * (0.3 - image), that of presence their mean + 4; gate k is the image at 1 / 2**k of its size."""
     sides: list[Any] = ["N", 1, SIZE, SIZE]
     source, target = names
     nodes = [
@@ -49,9 +53,12 @@ def write_model(
         nodes.append(pool)
         shape: list[Any] = ["N", 1, SIZE // step, SIZE // step]
         outputs.append(helper.make_tensor_value_info(f"gate_{gate}", TensorProto.FLOAT, shape))
-    constants = [
-        helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in (("level", 0.3), ("slope", 20))
-    ]
+    if presence:
+        nodes.append(helper.make_node("ReduceMean", [target], ["mean"], axes=[1, 2, 3], keepdims=0))
+        nodes.append(helper.make_node("Add", ["mean", "more"], ["presence"]))
+        outputs.append(helper.make_tensor_value_info("presence", TensorProto.FLOAT, ["N"]))
+    values = {"level": 0.3, "slope": 20, "more": 4}
+    constants = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in values.items()]
     graph = helper.make_graph(
         nodes, "tiny", [helper.make_tensor_value_info(source, TensorProto.FLOAT, sides)], outputs, constants
     )

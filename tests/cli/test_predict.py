@@ -129,3 +129,34 @@ def test_what_is_missing_is_told_before_the_model_is_loaded(
 ) -> None:
     monkeypatch.setattr("sonoseg.prediction.modelfile.load", lambda *given: pytest.fail("the model was loaded"))
     assert "nowhere.png does not exist" in fails(monkeypatch, capsys, "predict", "nowhere.png")
+
+
+def test_presence_is_told_and_its_rule_adjustable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    write_model(place / "tiny.onnx", presence=True)
+    found = []
+    for name, words in (("usual", ()), ("all", ("--presence", "0")), ("none", ("--presence", "1"))):
+        assert predict(monkeypatch, place, str(place / "scan.png"), "--out", str(place / name), *words) == 0
+        found.append(json.loads((place / name / "scan.json").read_bytes()))
+        header, row = (line.split(",") for line in (place / name / "lesions.csv").read_text().splitlines())
+        assert float(row[header.index("presence")]) == found[-1]["presence"]
+    assert [each["settings"]["least_presence"] for each in found] == [0, 0, 1]
+    assert [len(each["lesions"]) for each in found] == [1, 1, 0]
+    presence = found[0]["presence"]
+    assert 0.5 < presence < 0.99
+    assert capsys.readouterr().out.count(f"Presence of a lesion {presence:.2f}.") == 2
+    assert not read_mask(place / "none" / "scan_mask.png").any()
+
+
+def test_a_presence_that_cannot_count_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    scans, model = str(place / "scan.png"), str(place / "tiny.onnx")
+    for wrong in ("1.5", "-0.1", "nan", "much"):
+        said = fails(monkeypatch, capsys, "predict", scans, "--model", model, "--presence", wrong)
+        assert "Invalid value for '--presence'" in said
+    said = fails(monkeypatch, capsys, "predict", scans, "--model", model, "--presence", "0.5")
+    assert f"error: the model {model} tells no presence" in said
+    assert "hint: leave --presence out" in said
+    assert {path.name for path in place.iterdir()} == {"tiny.onnx", "scan.png"}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -21,20 +22,27 @@ def darkness(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return 20 * (np.float32(0.3) - frames)
 
 
+def both(frames: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Presence 1 / (1 + e) = 0.2689 in every image."""
+    return darkness(frames), np.full(len(frames), -1, np.float32)
+
+
 PREDICTOR = Predictor(darkness, 64, smallest_lesion=0.001, model=Model("tiny", "cd" * 32, "test", "float32"))
+TELLING = replace(PREDICTOR, network=both, least_presence=0.0)
+SILENT = replace(TELLING, least_presence=0.5)
 
 
-def described(image: Image, source: Source = SOURCE) -> Document:
-    prediction = PREDICTOR.predict(image)
-    return document.describe(image, PREDICTOR, source, {"mask": "scan_mask.png"}, document.findings(prediction))
+def described(image: Image, source: Source = SOURCE, predictor: Predictor = PREDICTOR) -> Document:
+    prediction = predictor.predict(image)
+    return document.describe(image, predictor, source, {"mask": "scan_mask.png"}, document.findings(prediction))
 
 
-def clip() -> Document:
+def clip(predictor: Predictor = PREDICTOR) -> Document:
     frames = [
-        {"frame": number, "seconds": number / 10, **document.findings(PREDICTOR.predict(scan(lesion=lesion)))}
+        {"frame": number, "seconds": number / 10, **document.findings(predictor.predict(scan(lesion=lesion)))}
         for number, lesion in ((1, True), (2, False))
     ]
-    return document.describe(scan(), PREDICTOR, SOURCE, {}, {"frames": frames})
+    return document.describe(scan(), predictor, SOURCE, {}, {"frames": frames})
 
 
 @pytest.mark.parametrize("image", [scan(), scan(spacing=(0.2, 0.1)), scan(lesion=False)])
@@ -56,6 +64,40 @@ def test_every_key_has_a_line() -> None:
 
 def test_clips_keep_the_published_schema() -> None:
     jsonschema.validate(json.loads(document.encoded(clip())), SCHEMA)
+
+
+def test_presence_is_told_where_the_network_tells_it() -> None:
+    plain, told, silent = (described(scan(), predictor=each) for each in (PREDICTOR, TELLING, SILENT))
+    assert "presence" not in plain
+    assert "least_presence" not in plain["settings"]
+    assert (told["presence"], told["settings"]["least_presence"], len(told["lesions"])) == (0.2689, 0.0, 1)
+    assert (silent["presence"], silent["settings"]["least_presence"], silent["lesions"]) == (0.2689, 0.5, [])
+    assert silent["confidence"] == pytest.approx(1 - silent["presence"], abs=1e-4)
+    of_clip = clip(TELLING)
+    assert [frame["presence"] for frame in of_clip["frames"]] == [0.2689, 0.2689]
+    for found in (told, silent, of_clip):
+        jsonschema.validate(json.loads(document.encoded(found)), SCHEMA)
+    frames = of_clip["frames"]
+    for broken in (
+        {**told, "presence": 1.5}, {**told, "presence": None}, {**of_clip, "presence": 0.5},
+        {**told, "settings": {**told["settings"], "least_presence": -0.1}},
+        {**of_clip, "frames": [{**frames[0], "presence": -1}, frames[1]]},
+    ):  # fmt: skip
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, SCHEMA)
+
+
+def test_presence_is_said_and_stands_in_the_tables() -> None:
+    told, silent = (described(scan(), predictor=each) for each in (TELLING, SILENT))
+    lines = document.sentences(told)
+    assert lines[1:] == ["Presence of a lesion 0.27.", "In pixels: the spacing is not known."]
+    assert lines[0] == document.sentences(described(scan()))[0]
+    assert document.sentences(silent) == ["No lesion outlined (confidence 0.73, presence 0.27)."]
+    assert [row["presence"] for each in (told, silent, described(scan())) for row in document.rows(each)] == [
+        0.2689, 0.2689, "",
+    ]  # fmt: skip
+    assert [row["presence"] for row in document.size_rows(clip(TELLING))] == [0.2689, 0.2689]
+    assert [row["presence"] for row in document.size_rows(clip())] == ["", ""]
 
 
 def test_version_model_and_notice_are_named() -> None:
@@ -98,6 +140,7 @@ def test_finished_work_is_known_by_file_model_and_settings() -> None:
     assert document.is_from(found, PREDICTOR, SOURCE)
     others = [
         (Predictor(darkness, 64, model=PREDICTOR.model), SOURCE),
+        (SILENT, SOURCE),
         (PREDICTOR, Source("folder/scan.png", "ee" * 32)),
         (PREDICTOR, Source("folder/scan.png", "ab" * 32, spacing=(0.1, 0.1))),
     ]

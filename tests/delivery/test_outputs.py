@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,8 @@ import PIL.Image
 import pytest
 
 import sonoseg
+from sonoseg.delivery import overlay
+from sonoseg.delivery.document import sentences
 from sonoseg.delivery.outputs import Job, Options, Outcome
 from sonoseg.images.clips import clip_writer
 from sonoseg.images.pictures import read_mask
@@ -53,6 +56,28 @@ def test_no_lesion_is_an_answer(tmp_path: Path, predictor: Predictor) -> None:
     assert predicted(tmp_path / "normal.png", predictor).failures == []
     assert not read_mask(tmp_path / "normal_mask.png").any()
     assert json.loads((tmp_path / "normal.json").read_text())["lesions"] == []
+
+
+def test_presence_is_told_in_every_output(tmp_path: Path) -> None:
+    telling = load(write_model(tmp_path / "tiny.onnx", presence=True), "onnxruntime", threads=1)
+    silent = replace(telling, least_presence=0.99)
+    PIL.Image.fromarray(scan().pixels).save(tmp_path / "scan.png")
+    (told,), (none,) = (
+        predicted(tmp_path / "scan.png", each, Options(tmp_path / name)).documents
+        for name, each in (("told", telling), ("silent", silent))
+    )
+    assert 0.5 < told["presence"] == none["presence"] < 0.99
+    assert (len(told["lesions"]), none["lesions"]) == (1, [])
+    jsonschema.validate(none, SCHEMA)
+    assert not read_mask(tmp_path / "silent" / "scan_mask.png").any()
+    untold = {key: value for key, value in told.items() if key != "presence"}
+    prediction = telling.predict(scan())
+    with PIL.Image.open(tmp_path / "told" / "scan_overlay.png") as picture:
+        drawn = np.asarray(picture)
+    made_by = Job(telling, Options())._made_by
+    with_it, without = (overlay.draw(prediction, [*sentences(each), made_by]) for each in (told, untold))
+    assert np.array_equal(drawn, with_it)
+    assert with_it.shape[0] > without.shape[0]  # a line more
 
 
 def test_spacing_gives_mm(tmp_path: Path, predictor: Predictor) -> None:

@@ -39,10 +39,12 @@ def test_its_predictor_answers_in_the_size_of_the_image(written: Path) -> None:
 
 def test_presence_is_told_where_the_network_has_that_head(written: Path, tmp_path: Path) -> None:
     image = Image(np.full((50, 71), 90, np.uint8))
-    assert checkpoint.load(written).predictor().predict(image).presence is None
+    untold = checkpoint.load(written).predictor()
+    assert (untold.predict(image).presence, untold.least_presence) == (None, None)
     model = RECORD["model"] | {"presence": True}
     checkpoint.save(tmp_path / "there", build(**model).state_dict(), RECORD | {"model": model})
     stored = checkpoint.load(tmp_path / "there")
+    assert stored.predictor().least_presence == 0
     presence = stored.predictor().predict(image).presence
     assert presence is not None
     frame = torch.zeros(1, 1, 32, 32)

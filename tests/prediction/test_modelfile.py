@@ -100,6 +100,20 @@ def test_a_file_of_the_first_version_tells_no_presence(tiny: Path) -> None:
     assert load(tiny).predict(scan()).presence is None
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", *(["openvino"] if find_spec("openvino") else [])])
+def test_a_network_that_tells_presence_has_a_least_one(tmp_path: Path, tiny: Path, backend: str) -> None:
+    for told, least in (({}, 0.0), ({"least_presence": None}, 0.0), ({"least_presence": 0.9}, 0.9)):
+        entries = {"sonoseg": json.dumps(record(**told))}
+        predictor = load(write_model(tmp_path / "there.onnx", entries, presence=True), backend)
+        assert predictor.least_presence == least
+        there, not_there = predictor.predict_batch([scan(), scan(lesion=False)])
+        assert there.presence is not None
+        assert not_there.presence is not None
+        assert 0.9 > there.presence > 0.5 > not_there.presence > 0.1
+        assert there.mask.any() == (least == 0)
+    assert load(tiny, backend).least_presence is None
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

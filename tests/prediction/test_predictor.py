@@ -205,7 +205,7 @@ def test_where_presence_is_low_nothing_is_drawn() -> None:
         return darkness(frames), np.full(len(frames), np.log(0.3 / 0.7), np.float32)
 
     image = scan()
-    for least, drawn in ((0.0, True), (0.29, True), (0.31, False), (1.0, False)):
+    for least, drawn in ((None, True), (0.0, True), (0.29, True), (0.31, False), (1.0, False)):
         prediction = Predictor(both, 64, least_presence=least).predict(image)
         assert prediction.presence == pytest.approx(0.3)
         assert prediction.mask.any() == drawn

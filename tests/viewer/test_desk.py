@@ -6,12 +6,13 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from serving import png, tiny
+from serving import png, telling, tiny
 from sonoseg.images import masks
 from sonoseg.viewer.desk import Desk
 from sonoseg.viewer.refusals import BadUpload, ModelUnavailable, NotThere, StoreUnavailable
 from sonoseg.viewer.settings import Settings
 from sonoseg.viewer.store import Store
+from tiny_model import scan
 
 T = TypeVar("T")
 
@@ -91,3 +92,18 @@ def test_what_is_missing_is_told_when_it_is_needed(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="still being loaded"):
         desk.predictor()
     desk.close()
+
+
+def test_presence_is_kept_with_the_prediction(tmp_path: Path) -> None:
+    async def work(desk: Desk) -> None:
+        desk.models = telling(tmp_path, least_presence=0.99)
+        case, _ = await desk.open_case("scan.png", png)
+        expected = desk.predictor().predict(scan()).presence
+        assert expected is not None
+        for _ in range(2):  # predicted, then read
+            found = await desk.reviewed(case.id, 1)
+            assert (found.stored.presence, found.prediction.presence, found.final.any()) == (expected, expected, False)
+        assert found.findings()["presence"] == round(expected, 4)
+        assert found.prediction.confidence == 1 - expected
+
+    at_desk(tmp_path, work)

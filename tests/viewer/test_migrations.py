@@ -7,7 +7,7 @@ import pytest
 
 from sonoseg.viewer import database
 from sonoseg.viewer.migrations import STEPS, VERSION
-from sonoseg.viewer.records import Frame
+from sonoseg.viewer.records import Frame, Stored
 from sonoseg.viewer.refusals import StoreUnavailable
 from sonoseg.viewer.store import Store
 
@@ -29,6 +29,28 @@ def test_a_store_of_each_earlier_version_is_brought_to_this_one(tmp_path: Path) 
         assert store.add_case("a.png", "a" * 64, b"content", [Frame(1, 8, 8, b"one")]).id == 1
         store.close()
         assert version(path) == VERSION
+
+
+def test_predictions_of_the_first_version_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.sqlite3"
+    with sqlite3.connect(path) as db:
+        db.executescript(STEPS[0] + "PRAGMA user_version = 1")
+        db.execute("INSERT INTO cases (name, sha256, added) VALUES ('a.png', 'a', '')")
+        db.execute("INSERT INTO frames VALUES (1, 1, 8, 8, NULL, NULL, NULL, NULL, 0, x'01')")
+        mask = '{"counts":[64],"size":[8,8]}'
+        db.execute("INSERT INTO predictions VALUES (1, 1, 'c', 'tiny', '2026', 0, ?, x'02')", [mask])
+    db.close()
+    former = Stored("c", "tiny", {"counts": [64], "size": [8, 8]}, 0, b"\x02", "2026")
+    for writable in (False, True):  # what only reads brings nothing to this version
+        store = Store(path, writable)
+        assert store.prediction(1, 1) == former
+        assert store.cases()[0].predicted == 1
+        store.close()
+        assert version(path) == (VERSION if writable else 1)
+    store = Store(path)
+    store.add_prediction(1, 1, Stored("d", "other", {"counts": [64], "size": [8, 8]}, 0, b"\x03", presence=0.25))
+    assert [found.presence for key in ("c", "d") if (found := store.prediction(1, 1, key))] == [None, 0.25]
+    store.close()
 
 
 def test_two_that_open_a_new_store_at_once_both_have_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from serving import png, served
+from serving import png, served, telling
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -16,8 +16,8 @@ THERE = {
     "path.case": 1,
     "path.number": 1,
     "path.session_id": "1",
-    "path.model": "tiny",
-    "query.model": "tiny",
+    "path.model": "telling",
+    "query.model": "telling",
     "query.image": "scan.png",
 }
 """What is there; with numbers and names of their own most requests meet a 404."""
@@ -37,7 +37,7 @@ def test_schemathesis_finds_nothing(
     config, examples = tmp_path / "schemathesis.toml", str(request.config.getoption("--requests"))
     lines = "".join(f"{name!r} = {value!r}\n" for name, value in pinned.items())
     config.write_text(f"{CONFIG.read_text(encoding='utf-8')}\n[parameters]\n{lines}", encoding="utf-8")
-    with served(tmp_path, waiting=1000) as url:
+    with served(tmp_path, telling(tmp_path, 0.5), waiting=1000) as url:
         for number in range(3):
             requests.post(f"{url}/api/cases", files={"file": ("scan.png", png(height=120 + number))}, timeout=10)
         done = subprocess.run(

@@ -81,6 +81,16 @@ def test_predictions_are_kept_by_model(tmp_path: Path) -> None:
     assert store.prediction(case.id, 1, "e" * 64) is None
 
 
+def test_presence_is_kept_to_the_last_digit_and_may_be_untold(tmp_path: Path) -> None:
+    store, case = opened(tmp_path)
+    for number, presence in ((1, 0.1 + 0.2), (2, None)):
+        store.add_prediction(case.id, number, Stored("c" * 64, "tiny", MASK, 1, b"map", presence=presence))
+        found = store.prediction(case.id, number)
+        assert found is not None
+        assert found.presence == presence
+    store.close()
+
+
 def test_what_is_forgotten_is_gone_with_all_that_belongs_to_it(tmp_path: Path) -> None:
     store, case = opened(tmp_path)
     store.add_correction(case.id, 1, "A", "brush", MASK)

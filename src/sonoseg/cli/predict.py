@@ -1,12 +1,12 @@
 """Commands of the reader: predict, card."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sonoseg.cli.options import MODEL, FrameOfReference, Model, is_synthetic, need_folder, need_path, path_of, stoppable
-from sonoseg.errors import printable
+from sonoseg.errors import UserError, printable
 
 if TYPE_CHECKING:
     from sonoseg.delivery.batch import Summary
@@ -41,6 +41,10 @@ def predict(
     least_confidence: Annotated[
         float | None,
         typer.Option(min=0, max=0.99, help="Mean probability under which a component is left out; the model's own."),
+    ] = None,
+    presence: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Presence under which nothing is drawn; the model's own if left out."),
     ] = None,
     tta: Annotated[
         bool | None,
@@ -82,13 +86,16 @@ def predict(
     objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, synthetic)
     given = spacing_of(spacing) if spacing else None
     own = load(model, backend, threads, workers, precision)
-    predictor = replace(
-        own,
-        mirrored=own.mirrored if tta is None else tta,
-        threshold=own.threshold if threshold is None else threshold,
-        smallest_lesion=own.smallest_lesion if smallest_lesion is None else smallest_lesion,
-        least_confidence=own.least_confidence if least_confidence is None else least_confidence,
-    )
+    if presence is not None and own.least_presence is None:
+        raise UserError(
+            f"the model {model} tells no presence, so --presence has nothing to go by",
+            hint="leave --presence out, or take a model that was trained with one: sonoseg train --presence 0.3",
+        )
+    rules: dict[str, Any] = {
+        "threshold": threshold, "smallest_lesion": smallest_lesion, "least_confidence": least_confidence,
+        "least_presence": presence, "mirrored": tta,
+    }  # fmt: skip
+    predictor = replace(own, **{name: value for name, value in rules.items() if value is not None})
     options = Options(
         out=out, spacing=given, resume=resume, overwrite=overwrite,
         workers=workers, overlay=overlay, explain=explain, coco=coco, max_pixels=max_pixels,

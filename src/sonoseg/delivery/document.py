@@ -24,15 +24,16 @@ FORMAT, VERSION = "sonoseg-prediction", 1
 Document = dict[str, Any]
 
 COLUMNS = (
-    "file", "page", "confidence", "lesions", "lesion", "unit", "longest_diameter", "perpendicular_diameter", "depth",
-    "width", "depth_to_width", "bi_rads_orientation", "area", "orientation", "circularity", "solidity",
-    "lesion_confidence", "centroid_x", "centroid_y", "sonoseg", "model", "model_checksum", "backend", "precision",
+    "file", "page", "confidence", "presence", "lesions", "lesion", "unit", "longest_diameter",
+    "perpendicular_diameter", "depth", "width", "depth_to_width", "bi_rads_orientation", "area", "orientation",
+    "circularity", "solidity", "lesion_confidence", "centroid_x", "centroid_y", "sonoseg", "model", "model_checksum",
+    "backend", "precision",
 )  # fmt: skip
 """Of ``lesions.csv``: a row for each lesion, and one with ``lesions`` 0 for an image without."""
 
 SIZE_COLUMNS = (
-    "frame", "seconds", "confidence", "lesions", "unit", "longest_diameter", "perpendicular_diameter", "area",
-    "sonoseg", "model", "model_checksum", "backend", "precision",
+    "frame", "seconds", "confidence", "presence", "lesions", "unit", "longest_diameter", "perpendicular_diameter",
+    "area", "sonoseg", "model", "model_checksum", "backend", "precision",
 )  # fmt: skip
 """Of the table of a clip: a row for each frame, with the measures of its largest lesion."""
 
@@ -64,9 +65,11 @@ class Source:
 
 
 def findings(prediction: Prediction) -> Document:
-    """Say what was found in one image, or in one frame of a clip."""
+    """Say what was found in one image, or in one frame of a clip; ``presence`` where the network tells one."""
+    presence = prediction.presence
     return {
         "confidence": round(prediction.confidence, 4),
+        **({} if presence is None else {"presence": round(presence, 4)}),
         "lesions": [_lesion(lesion) for lesion in prediction.lesions],
     }
 
@@ -110,8 +113,10 @@ def sentences(document: Document) -> list[str]:
         drawn = sum(bool(frame["lesions"]) for frame in document["frames"])
         return [f"A lesion is outlined in {drawn} of {len(document['frames'])} frames."]
     lesions, unit = document["lesions"], document["unit"]
+    presence = f"{document['presence']:.2f}" if "presence" in document else ""
     if not lesions:
-        return [f"No lesion outlined (confidence {document['confidence']:.2f})."]
+        told = f", presence {presence}" if presence else ""
+        return [f"No lesion outlined (confidence {document['confidence']:.2f}{told})."]
     lines = [
         f"{lesion['number']}: {lesion['longest_diameter']:.1f} x {lesion['perpendicular_diameter']:.1f} {unit}, "
         f"depth / width about {lesion['depth_to_width']:.2f} ({lesion['bi_rads_orientation']}), "
@@ -120,6 +125,8 @@ def sentences(document: Document) -> list[str]:
     ]
     if len(lesions) > _LISTED:
         lines.append(f"and {len(lesions) - _LISTED} smaller ones")
+    if presence:
+        lines.append(f"Presence of a lesion {presence}.")
     notes = document.get("notes", [])
     return [*lines, *notes] if notes or unit == "mm" else [*lines, "In pixels: the spacing is not known."]
 
@@ -132,6 +139,7 @@ def rows(document: Document) -> list[dict[str, Any]]:
         "file": document["file"],
         "page": document["page"] if document["pages"] > 1 else "",
         "confidence": document["confidence"],
+        "presence": document.get("presence", ""),
         "lesions": len(document["lesions"]),
         **_made_by(document),
     }
@@ -163,6 +171,7 @@ def size_rows(document: Document) -> list[dict[str, Any]]:
             "frame": frame["frame"],
             "seconds": frame["seconds"],
             "confidence": frame["confidence"],
+            "presence": frame.get("presence", ""),
             "lesions": len(frame["lesions"]),
             "unit": document["unit"],
             **{
@@ -230,6 +239,7 @@ def settings(predictor: Predictor, source: Source) -> Document:
         "threshold": predictor.threshold,
         "smallest_lesion": predictor.smallest_lesion,
         "least_confidence": predictor.least_confidence,
+        **({} if predictor.least_presence is None else {"least_presence": predictor.least_presence}),
         "mirrored": predictor.mirrored,
         "spacing_mm": list(source.spacing) if source.spacing else None,
     }

@@ -47,7 +47,8 @@ class Checkpoint:
             found = logits.float().cpu().numpy()
             return found if presence is None else (found, presence.float().cpu().numpy())
 
-        return Predictor(answer, self.record["size"], self.record["threshold"])
+        least_presence = 0.0 if network.presence else None
+        return Predictor(answer, self.record["size"], self.record["threshold"], least_presence=least_presence)
 
 
 def save(path: Path, weights: dict[str, Tensor], record: Record) -> None:

@@ -88,14 +88,15 @@ def load(
         threads, parallel,
     )  # fmt: skip
     _check_graph(network.session, record["size"], path)
-    gates = any(output.startswith(GATE) for output in network.session.outputs)
+    outputs = network.session.outputs
+    gates = any(output.startswith(GATE) for output in outputs)
     return Predictor(
         network=network,
         size=record["size"],
         threshold=record["threshold"],
         smallest_lesion=record["smallest_lesion"],
         least_confidence=record.get("least_confidence", 0.0),
-        least_presence=record.get("least_presence", 0.0),
+        least_presence=(record.get("least_presence") or 0.0) if PRESENCE in outputs else None,
         mirrored=record.get("mirrored", False),
         gates=network.gates if gates else None,
         model=Model(record["name"], _sha256(content), network.backend, network.precision, record),

@@ -93,7 +93,7 @@ class Predictor:
     network: see ``Network``. size: the frame's side in pixels. threshold: probabilities at or above it are lesion.
     smallest_lesion: components of a smaller share of the image's area are removed as specks.
     least_confidence: components of a lower mean probability are removed as well.
-    least_presence: nothing is drawn in an image, or a window of it, of a lower presence, where the network tells one.
+    least_presence: nothing is drawn in an image, or a window of it, of a lower presence; None where none is told.
     mirrored: the mean of the probabilities of the image and of its mirror image, left for right, counts.
     gates: see ``Gates``; None where the network has none. model: what the results name.
     """
@@ -103,7 +103,7 @@ class Predictor:
     threshold: float = 0.5
     smallest_lesion: float = 0.0
     least_confidence: float = 0.0
-    least_presence: float = 0.0
+    least_presence: float | None = None
     mirrored: bool = False
     gates: Gates | None = field(default=None, repr=False, compare=False)
     model: Model = Model()
@@ -169,7 +169,7 @@ class Predictor:
         return Prediction(image, probability, mask, self, max(told, default=None))
 
     def _drawn(self, probability: NDArray[np.float32], presence: float | None) -> NDArray[np.bool_]:
-        if presence is not None and presence < self.least_presence:
+        if presence is not None and self.least_presence is not None and presence < self.least_presence:
             return np.zeros(probability.shape, bool)
         drawn = probability >= self.threshold
         return remove_specks(drawn, probability, self.smallest_lesion * probability.size, self.least_confidence)

@@ -91,9 +91,9 @@ class Desk:
     def _predict(self, frame: Frame, predictor: Predictor) -> Stored:
         prediction = self.timed(predictor, image_of(frame))
         model = predictor.model
-        mask = masks.encode(prediction.mask)
-        lesions = len(prediction.lesions)
-        return Stored(model.checksum, model.name, mask, lesions, coding.pack(prediction.probability))
+        mask, probability = masks.encode(prediction.mask), coding.pack(prediction.probability)
+        lesions, presence = len(prediction.lesions), prediction.presence
+        return Stored(model.checksum, model.name, mask, lesions, probability, presence=presence)
 
     async def reviewed(self, case: int, number: int, model: str | None = None) -> Reviewed:
         """Give a frame as it stands, predicted now where it was not. Errors: as ``predicted``."""

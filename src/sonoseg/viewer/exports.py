@@ -89,7 +89,7 @@ def documents(frames: Sequence[Reviewed], predictor: Predictor) -> list[Document
         for each in frames
     ]
     whole = first.describe(predictor)
-    kept = {key: value for key, value in whole.items() if key not in {"confidence", "lesions", "review"}}
+    kept = {key: value for key, value in whole.items() if key not in {"confidence", "presence", "lesions", "review"}}
     return [{**kept, "page": 1, "pages": 1, "frames": found}]
 
 

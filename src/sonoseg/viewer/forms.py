@@ -137,7 +137,7 @@ class CurrentMask(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A model that can be asked, or why it cannot."""
+    """A model that can be asked, or why it cannot. least_presence: null where it tells no presence."""
 
     name: str
     default: bool
@@ -148,6 +148,7 @@ class ModelInfo(BaseModel):
     threshold: float = 0
     smallest_lesion: float = 0
     least_confidence: float = 0
+    least_presence: float | None = None
     record: dict[str, Any] = {}
 
 

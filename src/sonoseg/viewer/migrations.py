@@ -32,6 +32,7 @@ STEPS = (
     );
     CREATE INDEX decisions_frame ON decisions (case_id, number, id);
     """,
+    "ALTER TABLE predictions ADD COLUMN presence REAL;",
 )
 """SQL of each step; a store of version n has seen the first n. A step that was released is never changed."""
 

@@ -74,7 +74,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Stored:
-    """A prediction. checksum, model: of what made it. probability: as ``coding.pack`` packs it."""
+    """A prediction. checksum, model: of what made it. probability: as ``coding.pack`` packs it.
+
+    presence: see ``Prediction``; None also where it was predicted before presence was kept.
+    """
 
     checksum: str
     model: str
@@ -82,13 +85,15 @@ class Stored:
     lesions: int
     probability: bytes
     made: str = ""
+    presence: float | None = None
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Self:
-        """Make it of its row."""
+        """Make it of its row; a store of an earlier version that is only read has no presence."""
         return cls(
-            row["checksum"], row["model"], json.loads(row["mask"]), row["lesions"], row["probability"], row["made"]
-        )
+            row["checksum"], row["model"], json.loads(row["mask"]), row["lesions"], row["probability"], row["made"],
+            dict(row).get("presence"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Reviewed:
     def prediction(self) -> Prediction:
         """The mask as it stands, as a prediction: with lesions and measures."""
         probability = coding.unpack(self.stored.probability, *self.shape)
-        return Prediction(image_of(self.frame, self.case.spacing), probability, self.final)
+        image = image_of(self.frame, self.case.spacing)
+        return Prediction(image, probability, self.final, presence=self.stored.presence)
 
     def findings(self) -> Document:
         """Say what stands, by the published schema; ``review`` tells what people did."""

@@ -110,10 +110,10 @@ class Store(Database):
         """Keep a prediction of a frame; an earlier one of the same model stays. Errors: ``NotThere``."""
         with self._writing_of(case, number) as db:
             db.execute(
-                "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     case, number, found.checksum, found.model, _now(), found.lesions, text_of(found.mask),
-                    found.probability,
+                    found.probability, found.presence,
                 ),
             )  # fmt: skip
 

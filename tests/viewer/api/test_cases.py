@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 import sonoseg
-from serving import READER, add, client, png, tiny
+from serving import READER, add, client, png, telling, tiny
 from sonoseg.images import masks
 from sonoseg.images.pictures import encode_png
 from sonoseg.viewer.store import Store
@@ -55,8 +55,9 @@ def test_a_clip_is_one_case_and_one_document(tmp_path: Path) -> None:
         for number in range(3):
             writer.add(np.repeat(scan(lesion=number != 1).pixels[:, :, None], 3, axis=2))
     content = (tmp_path / "cine.mp4").read_bytes()
-    with client(tmp_path) as opened:
+    with client(tmp_path, telling(tmp_path, least_presence=0.0)) as opened:
         (found,) = opened.post("/api/predict", files={"file": content}).json()["documents"]
+        jsonschema.validate(found, SCHEMA)
         assert [len(frame["lesions"]) for frame in found["frames"]] == [1, 0, 1]
         case = add(opened, content, "cine.mp4")
         assert [f["seconds"] for f in opened.get(f"/api/cases/{case}").json()["frames"]] == [0, 0.04, 0.08]
@@ -65,6 +66,7 @@ def test_a_clip_is_one_case_and_one_document(tmp_path: Path) -> None:
         described = json.loads(zipfile.ZipFile(io.BytesIO(kept)).read("0001-cine.json"))
         jsonschema.validate(described, SCHEMA)
         assert [len(frame["lesions"]) for frame in described["frames"]] == [1, 1, 1]
+        assert [round(frame["presence"], 1) for frame in described["frames"]] == [0.7, 0.4, 0.7]
         assert described["frames"][1]["review"]["corrected"]["reader"] == READER
 
 
@@ -87,6 +89,26 @@ def test_the_page_gets_what_it_draws(tmp_path: Path) -> None:
         assert (masks.decode(current["mask"], (120, 160)) == expected.mask).all()
         (listed,) = opened.get("/api/cases").json()
         assert (listed["predicted"], listed["lesions"], listed["corrected"]) == (1, 1, 0)
+
+
+def test_presence_comes_beside_the_probability_and_in_what_is_found(tmp_path: Path) -> None:
+    loaded = telling(tmp_path, least_presence=0.5)
+    with client(tmp_path, loaded) as opened:
+        for number, lesion in enumerate((True, False), 1):
+            assert add(opened, png(lesion=lesion), f"{number}.png") == number
+            presence = loaded.get().predict(scan(lesion=lesion)).presence
+            assert presence is not None
+            for encoding in ("gzip", "identity"):
+                answer = opened.get(f"/api/cases/{number}/frames/1/probability", headers={"accept-encoding": encoding})
+                assert float(answer.headers["sonoseg-presence"]) == presence
+            found = opened.get(f"/api/cases/{number}/frames/1/findings").json()
+            jsonschema.validate(found, SCHEMA)
+            assert (found["presence"], found["settings"]["least_presence"]) == (round(presence, 4), 0.5)
+            assert len(found["lesions"]) == lesion
+    with client(tmp_path) as opened:
+        assert "sonoseg-presence" not in opened.get("/api/cases/1/frames/1/probability").headers
+        found = opened.get("/api/cases/1/frames/1/findings").json()
+        assert ("presence" in found, "least_presence" in found["settings"]) == (False, False)
 
 
 def test_a_correction_is_kept_measured_and_told(tmp_path: Path) -> None:

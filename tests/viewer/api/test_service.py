@@ -3,7 +3,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 import sonoseg
-from serving import add, client
+from serving import add, client, telling
 from sonoseg.viewer.app import create
 from sonoseg.viewer.settings import Settings
 
@@ -20,6 +20,12 @@ def test_the_service_says_how_it_is(tmp_path: Path) -> None:
         assert 'sonoseg_requests_total{method="POST",route="/api/cases",status="201"} 1.0' in text
         assert "sonoseg_queue_length 0.0" in text
         assert "scan.png" not in text
+
+
+def test_a_model_that_tells_presence_says_from_which_on_it_draws(tmp_path: Path) -> None:
+    for loaded, least in ((None, None), (telling(tmp_path, 0.25), 0.25)):
+        with client(tmp_path, loaded) as opened:
+            assert [each["least_presence"] for each in opened.get("/api/models").json()] == [least]
 
 
 def test_models_are_loaded_beside_the_page(tmp_path: Path) -> None:

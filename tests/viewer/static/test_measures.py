@@ -9,8 +9,8 @@ import pytest
 
 from serving import served
 from sonoseg.images import masks
-from sonoseg.prediction.lesions import measure, remove_specks
-from sonoseg.prediction.predictor import confidence
+from sonoseg.images.pictures import Image
+from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer.coding import STEPS
 
 MEASURES = (
@@ -21,11 +21,11 @@ MEASURES = (
 ASK = """async (text) => {
     const { confidence, cut, measure, totals } = await import("/static/js/measures.js");
     const masks = await import("/static/js/masks.js");
-    return JSON.stringify(JSON.parse(text).map(({ width, height, steps, threshold, rules, spacing }) => {
-        const probability = Uint16Array.from(steps), mask = cut(probability, width, height, threshold, rules);
+    return JSON.stringify(JSON.parse(text).map(({ width, height, steps, presence, threshold, rules, spacing }) => {
+        const probability = Uint16Array.from(steps), mask = cut(probability, presence, width, height, threshold, rules);
         const lesions = measure(mask, probability, spacing), runs = masks.encode(mask);
         const again = masks.decode(runs).data.every((value, n) => value === mask.data[n]);
-        return { lesions, runs, again, confidence: confidence(totals(probability), lesions) };
+        return { lesions, runs, again, confidence: confidence(totals(probability), presence, lesions) };
     }));
 }"""
 
@@ -43,19 +43,23 @@ def example(seed: int) -> dict[str, Any]:
     return {
         "width": width, "height": height, "steps": np.floor(field * STEPS).astype(int).ravel().tolist(),
         "threshold": round(float(rng.uniform(0.2, 0.8)), 2),
-        "rules": {"smallest_lesion": float(rng.choice([0, 0.01])), "least_confidence": float(rng.choice([0, 0.6]))},
+        "rules": {
+            "smallest_lesion": float(rng.choice([0, 0.01])), "least_confidence": float(rng.choice([0, 0.6])),
+            "least_presence": [None, 0.0, 0.3][seed // 2 % 3],
+        },
         "spacing": None if seed % 3 else [round(float(s), 3) for s in rng.uniform(0.05, 0.3, 2)],
+        "presence": None if seed % 2 else 0.3 if seed % 14 == 0 else float(rng.random()),
     }  # fmt: skip
 
 
-def expected(case: dict[str, Any]) -> tuple[Any, ...]:
+def expected(case: dict[str, Any]) -> Prediction:
     shape = case["height"], case["width"]
-    probability = (np.array(case["steps"]).reshape(shape) / STEPS).astype(np.float32)
-    drawn = np.array(case["steps"]).reshape(shape) >= round(case["threshold"] * STEPS)
-    rules = case["rules"]
-    mask = remove_specks(drawn, probability, rules["smallest_lesion"] * drawn.size, rules["least_confidence"])
-    spacing = tuple(case["spacing"]) if case["spacing"] else None
-    return mask, measure(mask, probability, spacing), confidence(probability, mask)
+    steps, threshold = np.array(case["steps"]).reshape(shape), round(case["threshold"] * STEPS)
+    predictor = Predictor(np.zeros_like, 32, threshold=float(np.float32(threshold / STEPS)), **case["rules"])
+    probability = (steps / STEPS).astype(np.float32)
+    image = Image(np.zeros(shape, np.uint8), tuple(case["spacing"]) if case["spacing"] else None)
+    presence = case["presence"]
+    return Prediction(image, probability, predictor._drawn(probability, presence), presence=presence)
 
 
 def test_the_page_measures_as_the_library_does(browser: Any, tmp_path: Path) -> None:
@@ -65,19 +69,21 @@ def test_the_page_measures_as_the_library_does(browser: Any, tmp_path: Path) -> 
         page.goto(url)
         told = json.loads(page.evaluate(ASK, json.dumps(cases)))
         page.close()
-    compared = 0
+    compared = silent = 0
     for number, (case, found) in enumerate(zip(cases, told, strict=True)):
-        mask, lesions, sure = expected(case)
-        assert found["runs"] == masks.encode(mask), number
+        ours = expected(case)
+        lesions, silent = ours.lesions, silent + (ours.presence is not None and not ours.mask.any())
+        assert found["runs"] == masks.encode(ours.mask), number
         assert found["again"]
-        assert found["confidence"] == pytest.approx(sure, abs=1e-5)
+        assert found["confidence"] == pytest.approx(ours.confidence, abs=1e-5)
         assert len(found["lesions"]) == len(lesions)
-        for theirs, ours in zip(found["lesions"], lesions, strict=True):
+        for theirs, lesion in zip(found["lesions"], lesions, strict=True):
             compared += 1
             for name in MEASURES:
-                assert theirs[name] == pytest.approx(getattr(ours, name), rel=1e-6, abs=1e-6), (number, name)
-            assert theirs["bi_rads_orientation"] == ours.bi_rads_orientation
-            assert [len(line) for line in theirs["outlines"]] == [len(line) for line in ours.outlines]
-            for theirs_line, ours_line in zip(theirs["outlines"], ours.outlines, strict=True):
+                assert theirs[name] == pytest.approx(getattr(lesion, name), rel=1e-6, abs=1e-6), (number, name)
+            assert theirs["bi_rads_orientation"] == lesion.bi_rads_orientation
+            assert [len(line) for line in theirs["outlines"]] == [len(line) for line in lesion.outlines]
+            for theirs_line, ours_line in zip(theirs["outlines"], lesion.outlines, strict=True):
                 assert np.array_equal(theirs_line, ours_line)
     assert compared > 300
+    assert silent > 10

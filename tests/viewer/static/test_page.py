@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reader import Reader
-from serving import png, served
+from serving import png, served, telling
 from sonoseg.images import masks
 from sonoseg.prediction import modelfile
 from sonoseg.viewer.models import Broken, Models
@@ -116,6 +116,30 @@ def test_the_threshold_moves_without_asking_the_network(browser: Any, site: str)
     reader.press("z")
     assert reader.area() == before
     reader.done()
+
+
+def test_where_presence_is_low_nothing_is_drawn_and_the_page_says_so(browser: Any, tmp_path: Path) -> None:
+    slider = "document.getElementById('threshold')"
+    for least, head in ((0.5, "1 lesion"), (0.99, "No lesion found")):
+        folder = tmp_path / head
+        folder.mkdir()
+        loaded = telling(folder, least)
+        prediction = loaded.get().predict(scan())
+        with served(folder, loaded) as url:
+            reader = Reader(browser, url)
+            reader.drop(png())
+            assert reader.text("#headline") == head
+            of_what = " of the outline" if prediction.lesions else ""
+            told = f"Confidence{of_what} {prediction.confidence:.2f}, presence {prediction.presence:.2f}."
+            assert reader.text("#told").startswith(told)
+            assert reader.area() == prediction.mask.sum()
+            reader.page.evaluate(f"{slider}.value = 0.3; {slider}.dispatchEvent(new Event('input'))")
+            reader.page.wait_for_timeout(60)
+            assert (reader.area() > 0) == (least == 0.5)
+            reader.press("o")  # a reader may draw all the same
+            reader.stroke((20, 90), (40, 90), (40, 110), (20, 110), (20, 92))
+            assert reader.text("#headline") == ("2 lesions" if least == 0.5 else "1 lesion")
+            reader.done()
 
 
 def test_keys_alone_do_everything(browser: Any, site: str, tmp_path: Path) -> None:

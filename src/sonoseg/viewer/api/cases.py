@@ -29,7 +29,17 @@ from sonoseg.viewer.refusals import BadUpload
 router = APIRouter(prefix="/api/cases", tags=["cases"], responses=refusals(404))
 
 _PNG: Responses = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
-_STEPS: Responses = {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
+_STEPS: Responses = {
+    200: {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "headers": {
+            "Sonoseg-Presence": {
+                "description": "How probable it is that there is a lesion at all, where the model tells it",
+                "schema": {"type": "number", "minimum": 0, "maximum": 1},
+            }
+        },
+    }
+}
 
 
 @router.post("", summary="Open a file as a case", status_code=201, responses={200: {"model": Opened}, **refusals(504)})
@@ -110,11 +120,14 @@ async def get_probability(
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Give the probability of each pixel, row by row, as little-endian 16-bit whole steps of 1 / 50,000."""
-    packed = (await desk.predicted(case, number, model)).probability
+    found = await desk.predicted(case, number, model)
+    content = found.probability
+    headers = {} if found.presence is None else {"Sonoseg-Presence": str(found.presence)}
     if "gzip" in accept_encoding:
-        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(packed, media_type="application/octet-stream", headers=headers)
-    return Response(gzip.decompress(packed), media_type="application/octet-stream")
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    else:
+        content = gzip.decompress(content)
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/{case}/frames/{number}/mask", summary="The mask as it stands", responses=refusals(404, 504))

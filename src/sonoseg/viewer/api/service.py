@@ -54,7 +54,7 @@ def _info(name: str, found: Predictor | Broken, default: bool) -> ModelInfo:
     return ModelInfo(
         name=name, default=default, checksum=found.model.checksum, backend=found.model.backend, size=found.size,
         threshold=found.threshold, smallest_lesion=found.smallest_lesion, least_confidence=found.least_confidence,
-        record=record,
+        least_presence=found.least_presence, record=record,
     )  # fmt: skip
 
 

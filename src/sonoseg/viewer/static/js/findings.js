@@ -15,11 +15,12 @@ function number(value, unit) {
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** One sentence for the head, one for what follows. */
-export function sentences(lesions, confidence, spacing) {
-  if (!lesions.length) return ["No lesion found", `Confidence ${confidence.toFixed(2)}. To add one, draw around it with Outline.`];
+/** One sentence for the head, one for what follows. presence: null where none is told. */
+export function sentences(lesions, confidence, presence, spacing) {
+  const there = presence === null ? "" : `, presence ${presence.toFixed(2)}`;
+  if (!lesions.length) return ["No lesion found", `Confidence ${confidence.toFixed(2)}${there}. To add one, draw around it with Outline.`];
   const head = lesions.length === 1 ? "1 lesion" : `${lesions.length} lesions`;
-  const told = `Confidence of the outline ${confidence.toFixed(2)}.`;
+  const told = `Confidence of the outline ${confidence.toFixed(2)}${there}.`;
   return [head, spacing ? told : `${told} In pixels: the pixel size is not known.`];
 }
 

@@ -54,9 +54,11 @@ export function components(mask) {
   return { labels, sizes, boxes };
 }
 
-/** Mask of a probability map (in steps): at or above the threshold, without specks and what is faint. */
-export function cut(probability, width, height, threshold, rules) {
+/** Mask of a probability map (in steps): at or above the threshold, without specks and what is faint; nothing where
+ *  presence, in [0, 1] or null where none is told, is too low. */
+export function cut(probability, presence, width, height, threshold, rules) {
   const data = new Uint8Array(width * height), least = Math.round(threshold * STEPS);
+  if (presence !== null && presence < rules.least_presence) return { width, height, data };
   for (let i = 0; i < data.length; i++) data[i] = probability[i] >= least ? 1 : 0;
   const mask = { width, height, data };
   const smallest = rules.smallest_lesion * data.length;
@@ -78,11 +80,12 @@ export function totals(probability) {
   return { all: all / STEPS, most: most / STEPS };
 }
 
-/** The Dice that a prediction expects of its own mask; 1 - the highest probability where nothing is drawn. */
-export function confidence({ all, most }, lesions) {
+/** The Dice that a prediction expects of its own mask; where nothing is drawn, 1 - presence, or 1 - the highest
+ *  probability where presence is null. */
+export function confidence({ all, most }, presence, lesions) {
   const pixels = lesions.reduce((sum, each) => sum + each.pixels, 0);
   const inside = lesions.reduce((sum, each) => sum + each.confidence * each.pixels, 0);
-  return pixels ? (2 * inside) / (all + pixels) : 1 - most;
+  return pixels ? (2 * inside) / (all + pixels) : 1 - (presence ?? most);
 }
 
 /** Measure each lesion, largest first. spacing: [row, column] in mm, or null for pixels. */

@@ -123,7 +123,7 @@ function show() {
   if (!work?.mask) return;
   view.chosen = work.chosen;
   view.measured(work.lesions);
-  const [head, told] = findings.sentences(work.lesions, work.confidence, work.spacing);
+  const [head, told] = findings.sentences(work.lesions, work.confidence, work.presence, work.spacing);
   $("headline").textContent = head;
   say(told);
   findings.list($("lesions"), work.lesions, work.chosen, (lesion) => desk.choose(lesion.number), remove);

@@ -21,7 +21,8 @@ export class Work {
     });
     const { width, height } = frame;
     const corrected = details.corrections.some((each) => each.number === number);
-    [work.probability] = await Promise.all([predict({ ...place, width, height, model: model.name }), seen]);
+    const [told] = await Promise.all([predict({ ...place, width, height, model: model.name }), seen]);
+    Object.assign(work, told); // probability and presence
     work.mask = corrected ? masks.decode((await server.mask(place)).mask) : work.cut();
     work.measure();
     return work;
@@ -33,7 +34,8 @@ export class Work {
 
   /** The mask of the probability map at the threshold; no network is asked. */
   cut() {
-    return cut(this.probability, this.frame.width, this.frame.height, this.threshold, this.model);
+    const { width, height } = this.frame;
+    return cut(this.probability, this.presence, width, height, this.threshold, this.model);
   }
 
   /** Measure the mask as it stands; what was chosen stays so, also where another lesion is the larger one now. */
@@ -48,7 +50,7 @@ export class Work {
 
   get confidence() {
     this.totals ??= totals(this.probability);
-    return confidence(this.totals, this.lesions);
+    return confidence(this.totals, this.presence, this.lesions);
   }
 }
 
