@@ -50,9 +50,10 @@ def test_nothing_of_the_patient_is_left_in_sequences_either(tmp_path: Path) -> N
         tmp_path, scan, SequenceOfUltrasoundRegions=[region], RequestAttributesSequence=[hidden()],
         SourceImageSequence=[hidden()], PatientComments=SECRET, PerformingPhysicianName=SECRET,
         PatientBirthDate="19700102", StudyDescription=SECRET, StationName=SECRET, InstitutionAddress=SECRET,
+        PatientID="P4711",
     )  # fmt: skip
     content = (tmp_path / "clean.dcm").read_bytes()
-    for secret in (SECRET, "DOE", "4711", "A-17", "19700102", "20261124"):
+    for secret in (SECRET, "DOE", "P4711", "A-17", "19700102", "20261124"):
         assert secret.encode() not in content
     source = pydicom.dcmread(tmp_path / "scan.dcm")
     for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
