@@ -16,6 +16,7 @@ from sonoseg.learning.config import Config
 from sonoseg.learning.loop import Run, train
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.prediction import modelfile, onnxfile
+from sonoseg.prediction.record import USE
 from tiny_model import record, scan, write_model
 
 RECORD = {
@@ -36,7 +37,7 @@ def damaged(content: bytes, draw: Random) -> bytes:
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_damaged_model_files(campaign: Campaign, tmp_path: Path, backend: str) -> None:
     path = tmp_path / "model.onnx"
-    content = onnxfile.seal(write_model(path, gates=1).read_bytes(), record(version=2, use=modelfile.USE))
+    content = onnxfile.seal(write_model(path, gates=1).read_bytes(), record(version=2, use=USE))
     path.write_bytes(content)
     image = scan()
     mask = modelfile.load(path, backend=backend, threads=1).predict(image).mask

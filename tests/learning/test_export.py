@@ -13,6 +13,7 @@ from sonoseg.learning import export as exporting
 from sonoseg.learning.export import export
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.prediction import modelfile
+from sonoseg.prediction.record import USE
 
 RECORD = {
     "model": {"model": "recurrent-attention-unet", "width": 4, "steps": 1},
@@ -61,7 +62,7 @@ def test_kernels_are_stored_in_half_the_bytes_and_all_else_as_it_is(run: Path, w
 def test_the_record_travels_and_the_gates_have_names(written: Path) -> None:
     record = modelfile.read_record(written)
     assert record["name"] == "model"
-    assert record["use"] == modelfile.USE
+    assert record["use"] == USE
     assert record["licence"] == exporting.UNLICENSED
     assert record["trained_on"] == RECORD["trained_on"]
     assert record["provenance"]["model"]["model"] == "recurrent-attention-unet"

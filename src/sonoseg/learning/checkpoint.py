@@ -17,8 +17,8 @@ from sonoseg.errors import UserError
 from sonoseg.files import write_bytes
 from sonoseg.learning.networks.catalogue import build
 from sonoseg.learning.networks.unet import UNet
-from sonoseg.prediction.modelfile import Record
 from sonoseg.prediction.predictor import Both, Predictor
+from sonoseg.prediction.record import Record
 
 _AGAIN = "copy or train it again"
 

@@ -24,6 +24,7 @@ from sonoseg.learning.networks.gates import AttentionGate
 from sonoseg.learning.networks.unet import UNet
 from sonoseg.learning.quantise import Comparison, quantise
 from sonoseg.prediction import modelfile, onnxfile
+from sonoseg.prediction.record import FORMAT, USE, VERSION
 
 TOLERANCE = 1e-3
 """Largest difference of a probability between torch and the exported file."""
@@ -214,8 +215,8 @@ def _forget_sources(model: Any) -> None:
 def _record(stored: checkpoint.Checkpoint, name: str) -> dict[str, Any]:
     record = stored.record
     return {
-        "format": modelfile.FORMAT,
-        "version": modelfile.VERSION,
+        "format": FORMAT,
+        "version": VERSION,
         "name": name,
         "size": record["size"],
         "threshold": record["threshold"],
@@ -226,7 +227,7 @@ def _record(stored: checkpoint.Checkpoint, name: str) -> dict[str, Any]:
         "provenance": {key: record[key] for key in ("model", "settings", "program")},
         "scores": record.get("scores", {}),
         "licence": UNLICENSED,
-        "use": modelfile.USE,
+        "use": USE,
         "trained_on": record["trained_on"],
         "encoder_weights": record.get("encoder_weights", {}),
     }

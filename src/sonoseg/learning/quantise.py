@@ -17,6 +17,7 @@ from sonoseg.evaluation.metrics import measure
 from sonoseg.files import replacing
 from sonoseg.prediction import modelfile, onnxfile
 from sonoseg.prediction.letterbox import Letterbox
+from sonoseg.prediction.record import INT8
 
 CALIBRATED, JUDGED = 96, 128
 """Images that the ranges are read off, and other images that both networks are compared on."""
@@ -122,4 +123,4 @@ def _write(source: Path, out: Path, calibration: Sequence[Sample]) -> None:
             str(prepared), str(rounded), Frames(), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
-        out.write_bytes(onnxfile.seal(rounded.read_bytes(), record | {"precision": modelfile.INT8}))
+        out.write_bytes(onnxfile.seal(rounded.read_bytes(), record | {"precision": INT8}))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sonoseg.prediction.modelfile import Record, licence
 from sonoseg.prediction.predictor import NOTICE
+from sonoseg.prediction.record import Record, licence
 from sonoseg.reports.figures import figure, number, percent, short
 from sonoseg.reports.table import markdown
 
