@@ -56,7 +56,7 @@ def test_odd_texts_come_back(tmp_path: Path, text: str) -> None:
      {"devices": 0}, {"seed": 2**70}, {"model": "unt"}, {"size": "5"}, {"size": 64.0}, {"size": True}, {"data": 5},
      {"also": "phantom"}, {"also": (5,)}, {"data": "\udc80"},
      {"mix": "third"}, {"presence": -0.1}, {"normals": -1}, {"also_fold": -2}, {"spoiled": 1.1}, {"decayed": "none"},
-     {"teachers": "a"}, {"soft": 1.5}],
+     {"teachers": "a"}, {"soft": 1.5}, {"kept": 0.5}, {"kept": 1.5}],
 )  # fmt: skip
 def test_what_is_not_allowed_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} is ") as caught:

@@ -33,7 +33,11 @@ def test_what_it_was_begun_with_and_its_teachers_saw_it_has_seen() -> None:
     assert (seen["set"], seen["fold"], seen["images"]) == ("phantom", 1, 7)
     assert seen["digests"] == ["a", "b", "c", "d", "e", "v", "w"]
     assert seen["watched"] == ["v", "w"]
-    assert [each["set"] for each in seen["also"]] == ["away", "first", "more"]
+    assert [each["set"] for each in seen["also"]] == [
+        "away",
+        "first",
+        "more",
+    ]  # its own fold is none
     assert seen["also"][0] == {"set": "away", "citation": "there", "licence": "other", "fold": 2}
     assert made["settings"] == told_settings(CONFIG) | {"pretrained": {"size": 32}}
     assert made["encoder_weights"] == {"name": "w"}

@@ -140,6 +140,22 @@ def test_a_network_that_held_out_the_same_fold_is_gone_on_with(tmp_path: Path) -
     assert not {digest(sample.read()[0]) for sample in split(data, 0).test} & set(candidate.trained_on["digests"])
 
 
+def test_a_share_of_what_was_begun_with_is_kept(tmp_path: Path) -> None:
+    data = open_set(CONFIG.data)
+    train_run(replace(CONFIG, epochs=1), data, tmp_path / "0-first", False, SILENT)
+    going = replace(CONFIG, epochs=1, pretrained=str(tmp_path / "{fold}-first"))
+    for kept in (0.0, 0.25, 1.0):
+        train_run(replace(going, kept=kept), data, tmp_path / f"{kept:g}", False, SILENT)
+    first, moved, quarter, all_of_it = (
+        checkpoint.load(tmp_path / name).network.state_dict() for name in ("0-first", "0", "0.25", "1")
+    )
+    for name, values in first.items():
+        if values.is_floating_point():
+            torch.testing.assert_close(quarter[name], 0.75 * moved[name] + 0.25 * values)
+            torch.testing.assert_close(all_of_it[name], values)
+    assert not torch.equal(moved["head.weight"], first["head.weight"])
+
+
 def test_a_pretrained_network_of_another_architecture_is_refused(tmp_path: Path) -> None:
     spec = other_set(tmp_path)
     train_run(replace(CONFIG, data=spec, fold=-1, epochs=1, batch=2), open_set(spec), tmp_path / "a", False, SILENT)

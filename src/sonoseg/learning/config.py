@@ -104,6 +104,9 @@ class Config:
         "architecture and size are taken.",
         form="RUN",
     )
+    kept: float = setting(
+        0.0, "Share of what was begun with in the mean of its weights and the trained ones that the run gives.", 0, 1
+    )
     teachers: tuple[str, ...] = setting(
         (),
         "A run or model file whose answers are learnt from as well; {fold} and {seed} as above. May be repeated.",
@@ -118,6 +121,12 @@ class Config:
             raise UserError(
                 f"encoder weights ({self.encoder_weights}) and a pre-trained run ({self.pretrained}) are both given",
                 hint="leave one out: a pre-trained network brings its encoder along",
+            )
+
+        if self.kept and not self.pretrained:
+            raise UserError(
+                f"kept is {self.kept:g}, and the run begins with no network that could be kept of",
+                hint="name one with --pretrained, or leave --kept out",
             )
 
     @property

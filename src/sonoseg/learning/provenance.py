@@ -34,9 +34,8 @@ def record(
     """
     folds = [config.fold, *(config.also_fold for _ in sets[1:])]
     own, *others = (_told(data, fold) for data, fold in zip(sets, folds, strict=True))
-    theirs = [each for each in chain(*map(_sets_seen, teachers)) if each != own]
-    also = [*others, *(_sets_seen(before) if before else ()), *theirs]
     known = [network for network in (before, *teachers) if network]
+    also = [*others, *(each for each in chain(*map(_sets_seen, known)) if each != own)]
     learnt = {*digests, *chain(*map(_learnt_from, known))}
     seen = learnt.union(watched, *(network["trained_on"]["digests"] for network in known))
     return {

@@ -5,13 +5,14 @@ import logging
 import math
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet, Sample, digest_of
@@ -72,7 +73,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     if known:
         others = [split(other, config.also_fold).test for other in also]
         provenance.need_unseen(known, _digests([*parts.test, *parts.validation, *chain(*others)]))
-    first_network(config)  # one that cannot be built is refused before anything is written
+    first = first_network(config)  # one that cannot be built is refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
     more = [sample for other in also for sample in split(other, config.also_fold).training]
@@ -86,7 +87,8 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     _tell_machine(out, config)
     report = watch.training(config.epochs, len(training))
     with enough_memory(config):
-        weights = train(Run(config, training, watched, out / STATE, report, finished))
+        trained = train(Run(config, training, watched, out / STATE, report, finished))
+    weights = between(trained, first.state_dict(), config.kept) if config.kept else trained
     cut_off = watched.digests if watched else ()
     theirs = [teacher.record for teacher in taught_by]
     record = provenance.record(config, [data, *also], training.digests, cut_off, before, theirs)
@@ -94,6 +96,15 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     shutil.rmtree((out / STATE).parent)
     _warn_of_silence(checkpoint.load(out / MODEL).network, training)
     return out / MODEL
+
+
+def between(trained: Mapping[str, Tensor], first: Mapping[str, Tensor], kept: float) -> dict[str, Tensor]:
+    """Weights on the way from ``trained`` to ``first``, those that it began with: ``kept`` of the way (Wortsman et al.
+    2022, "Robust fine-tuning of zero-shot models"). What it learnt stays in large part, and so does what it knew."""
+    return {
+        name: values.lerp(first[name], kept) if values.is_floating_point() else values
+        for name, values in trained.items()
+    }
 
 
 def resolve(config: Config, data: DataSet) -> Config:
