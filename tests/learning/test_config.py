@@ -34,6 +34,8 @@ def test_whatever_is_allowed_comes_back_from_the_file(
 ) -> None:
     if settings["pretrained"]:
         settings["encoder_weights"] = "none"
+    else:
+        settings["kept"] = 0.0
     config, path = Config(**settings), tmp_path_factory.getbasetemp() / CONFIG
     config.write(path)
     assert read_config(path) == config

@@ -39,7 +39,7 @@ def test_what_it_was_begun_with_and_its_teachers_saw_it_has_seen() -> None:
         "more",
     ]  # its own fold is none
     assert seen["also"][0] == {"set": "away", "citation": "there", "licence": "other", "fold": 2}
-    assert made["settings"] == told_settings(CONFIG) | {"pretrained": {"size": 32}}
+    assert made["settings"] == told_settings(CONFIG) | {"pretrained": {"sets": "first", "size": 32}}
     assert made["encoder_weights"] == {"name": "w"}
 
 

@@ -118,7 +118,10 @@ def test_a_pretrained_network_is_begun_with_and_its_set_stays_known(tmp_path: Pa
     torch.testing.assert_close(after.network.head.weight, before.network.head.weight)
     assert set(before.record["trained_on"]["digests"]) < set(after.record["trained_on"]["digests"])
     assert [seen["set"] for seen in after.record["trained_on"]["also"]] == [before.record["trained_on"]["set"]]
-    assert after.record["settings"]["pretrained"] == before.record["settings"]
+    assert (
+        after.record["settings"]["pretrained"]
+        == {"sets": before.record["trained_on"]["set"]} | before.record["settings"]
+    )
 
 
 def test_a_network_that_saw_the_held_out_images_is_not_begun_with(tmp_path: Path) -> None:

@@ -30,12 +30,10 @@ def test_the_card_of_somebody_elses_model_speaks_of_their_data() -> None:
     assert "Trained on single images of folder;" in theirs
 
 
-def test_the_set_of_a_pretrained_network_is_the_one_that_nothing_else_brought() -> None:
-    before = {"size": 64, "pretrained": ""}
-    trained = record()["trained_on"] | {"also": [{"set": each, "citation": "c", "licence": "l"} for each in "ab"]}
-    provenance = {"settings": {"size": 32, "also": "a", "pretrained": before}}
-    written = card.write(record() | {"provenance": provenance, "trained_on": trained}, "00")
-    assert "began with a network trained on b, of the recipe: size 64.\n" in written
+def test_the_sets_of_a_pretrained_network_are_named() -> None:
+    provenance = {"settings": {"size": 32, "pretrained": {"sets": "a, b", "size": 64, "pretrained": ""}}}
+    written = card.write(record() | {"provenance": provenance}, "00")
+    assert "began with a network trained on a, b, of the recipe: size 64.\n" in written
 
 
 def test_limits_speak_of_what_was_measured_and_of_no_set_that_the_record_does_not_name() -> None:

@@ -52,7 +52,7 @@ def record(
             **({"watched": sorted(seen - learnt)} if seen - learnt else {}),
         },
         "encoder_weights": before.get("encoder_weights") or origin(config.encoder_weights),
-        "settings": told_settings(config) | ({"pretrained": before["settings"]} if before else {}),
+        "settings": told_settings(config) | ({"pretrained": _recipe(before)} if before else {}),
         "program": f"sonoseg {__version__}",
     }
 
@@ -96,6 +96,11 @@ def _learnt_from(network: Record) -> set[str]:
 def _told(data: DataSet, fold: int) -> Record:
     told = {"set": data.name, "citation": data.citation, "licence": data.licence}
     return told | {"fold": fold} if fold >= 0 else told
+
+
+def _recipe(network: Mapping[str, Any]) -> Record:
+    """The settings of a network, and the names of the sets that it was trained on."""
+    return {"sets": ", ".join(seen["set"] for seen in _sets_seen(network)), **network["settings"]}
 
 
 def _sets_seen(network: Mapping[str, Any]) -> list[Record]:

@@ -158,7 +158,7 @@ def _elsewhere(scores: Mapping[str, Any]) -> str:
             )
         )
     head = ("judged on", "trained on", "lesion Dice [95 %]", "median", "error of the longest diameter, median and 90th")
-    return "\nOn other sets, by the same recipe:\n\n" + markdown(head, rows)
+    return "\nOn other sets:\n\n" + markdown(head, rows)
 
 
 def _silence(scores: Mapping[str, Any]) -> str:
@@ -226,7 +226,8 @@ def _training(record: Record) -> str:
     settings = record["provenance"].get("settings", {})
     recipe = f"Recipe: {_recipe(settings)}."
     if before := settings.get("pretrained"):
-        recipe += f"\n\nIt began with a network{_trained_before(trained, settings)} of the recipe: {_recipe(before)}."
+        sets = f" trained on {before['sets']}," if "sets" in before else ""
+        recipe += f"\n\nIt began with a network{sets} of the recipe: {_recipe(before)}."
     return (
         f"## Training\n\nOn {trained.get('images', 'unknown')} images; `sonoseg evaluate` refuses to judge this model "
         "on any of them.\n\n" + "\n".join(lines) + f"\n\n{recipe}"
@@ -238,15 +239,8 @@ def _sets(record: Record) -> list[Record]:
     return [record["trained_on"], *record["trained_on"].get("also", [])]
 
 
-def _trained_before(trained: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The sets that only the network before it can have brought: those beside its own and what ``also`` names."""
-    own = {name.strip() for name in settings.get("also", "").split(",")}
-    earlier = [each["set"] for each in trained.get("also", []) if each["set"] not in own]
-    return f" trained on {' and '.join(earlier)}," if earlier else ""
-
-
 def _recipe(settings: Mapping[str, Any]) -> str:
-    elsewhere: tuple[str, ...] = ("pretrained", "also")  # told in words
+    elsewhere: tuple[str, ...] = ("pretrained", "also", "sets")  # told in words
     if not settings.get("teachers"):
         elsewhere += ("soft",)
     told = {name: value for name, value in settings.items() if name not in elsewhere and value not in ("auto", "")}
