@@ -34,16 +34,17 @@ def test_every_setting_has_a_flag_and_what_is_not_given_is_the_default() -> None
         "validation": 0.5, "seed": 9, "device": "cpu", "devices": 2, "precision": "32", "also": ("a", "b"),
         "loss": "all", "padding": "same", "augmented": 0.5, "encoder_rate": 0.5, "data": "x", "also_fold": 1,
         "mix": "all", "normals": 2, "presence": 0.5, "spoiled": 0.5, "decayed": "kernels",
-        "share": 0.5, "norms": "shared", "teachers": ("a/{fold}", "b"), "soft": 0.25,
+        "share": 0.5, "norms": "shared", "teachers": ("a/{fold}", "b"), "soft": 0.25, "deep": 2,
     }  # fmt: skip
-    assert given.keys() == FIELDS.keys() - {"pretrained"}
+    assert given.keys() == FIELDS.keys() - {"pretrained", "kept"}
     flags = [
         (FIELDS[name].flag, str(each))
         for name, value in given.items()
         for each in (value if isinstance(value, tuple) else (value,))
     ]
     assert called(*(word for pair in flags for word in pair), "--count", "1") == (Config(**given), 1)
-    assert called("--data", "x", "--pretrained", "default")[0].pretrained == "default"
+    begun = called("--data", "x", "--pretrained", "default", "--kept", "0.5")[0]
+    assert (begun.pretrained, begun.kept) == ("default", 0.5)
 
 
 def test_a_flag_stands_over_the_recipe(tmp_path: Path) -> None:
