@@ -143,6 +143,13 @@ def test_a_network_that_held_out_the_same_fold_is_gone_on_with(tmp_path: Path) -
     assert not {digest(sample.read()[0]) for sample in split(data, 0).test} & set(candidate.trained_on["digests"])
 
 
+def test_more_levels_than_the_decoder_has_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="3 coarser levels, not 4") as refused:
+        train_run(replace(CONFIG, deep=4), open_set(CONFIG.data), tmp_path / "a", False, SILENT)
+    assert refused.value.hint == "--deep 3"
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_share_of_what_was_begun_with_is_kept(tmp_path: Path) -> None:
     data = open_set(CONFIG.data)
     train_run(replace(CONFIG, epochs=1), data, tmp_path / "0-first", False, SILENT)

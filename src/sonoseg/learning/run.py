@@ -27,6 +27,7 @@ from sonoseg.learning.config import CONFIG, HISTORY, Config, read_config
 from sonoseg.learning.devices import device_of, enough_memory, need_device
 from sonoseg.learning.loop import Epoch, Run, first_network, in_bfloat16, train
 from sonoseg.learning.networks.unet import UNet
+from sonoseg.learning.step import Answers
 
 FOLDS, STATE, MODEL = "folds.csv", "last/state.pt", "model.safetensors"
 SCALARS, MACHINES = "tensorboard", "machines.jsonl"
@@ -73,7 +74,7 @@ def train_run(config: Config, data: DataSet, out: Path, resume: bool, watch: Wat
     if known:
         others = [split(other, config.also_fold).test for other in also]
         provenance.need_unseen(known, _digests([*parts.test, *parts.validation, *chain(*others)]))
-    first = first_network(config)  # one that cannot be built is refused before anything is written
+    first = Answers(first_network(config), config.deep).network  # refused before anything is written
     config.write(out / CONFIG)
     folds.write(out / FOLDS, data.folds)
     more = [sample for other in also for sample in split(other, config.also_fold).training]
