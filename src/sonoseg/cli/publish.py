@@ -59,7 +59,7 @@ def publish(
     ] = None,
     alone: Annotated[
         list[Path] | None,
-        typer.Option(help="A run of the recipe on one set alone, to judge on those of --also. May be repeated."),
+        typer.Option(help="A run of the recipe on one set alone, to judge on the others. May be repeated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
         "src/sonoseg/prediction/weights/default.onnx"

@@ -123,12 +123,13 @@ def _judge_elsewhere(
             found = sum((judging.judge(holders[fold], other, progress) for fold in sorted(holders)), Evaluation())
             rows.append(_scored(found, other, holders[min(holders)], results / f"on-{other.name}"))
     alone = [_with(of_run(run), mirrored=mirrored, **rule) for run in elsewhere.alone]
-    for candidate in alone:
+    for run, candidate in zip(elsewhere.alone, alone, strict=True):
+        epochs = {"epochs": read_config(run / CONFIG).epochs}
         for other in (data, *elsewhere.others):
             if other.name not in seen_by(candidate):
                 found = judging.judge(candidate, other, progress)
                 place = results / f"on-{other.name}-from-{'-and-'.join(seen_by(candidate))}"
-                rows.append(_scored(found, other, candidate, place))
+                rows.append(_scored(found, other, candidate, place) | epochs)
     return rows
 
 

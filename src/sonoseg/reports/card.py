@@ -151,7 +151,7 @@ def _elsewhere(scores: Mapping[str, Any]) -> str:
         rows.append(
             (
                 f"{each['set']}, {whose}, {each['lesion']['images']} images",
-                " and ".join(each["trained_on"]),
+                " and ".join(each["trained_on"]) + (f", {each['epochs']} epochs" if "epochs" in each else ""),
                 figure(each["lesion"]["dice"]),
                 number(each["lesion"]["dice_median"]),
                 diameter,
