@@ -43,6 +43,7 @@ CASES = [
     ["measure", "leakage", "--data", "TYPO"], ["measure", "leakage", *PHANTOMS, "--arm", "x"],
     ["measure", "leakage", *PHANTOMS, "--folds", "9"], ["measure", "labels", "--data", "TYPO"],
     ["measure", "study", "--cases", "nowhere"], ["measure", "subset", "--cases", "nowhere", "--images", "nowhere"],
+    ["measure", "difference", "--cases", "nowhere", "--against", "nowhere"],
     ["dicom", "push", "nowhere", "--url", "http://127.0.0.1:9/x"], ["dicom", "deidentify", "nowhere", "--out", "x"],
     ["review", "export", "--out", "x", "--store", "nowhere"], ["review", "report", "--store", "nowhere"],
 ]  # fmt: skip

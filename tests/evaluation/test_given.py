@@ -1,7 +1,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 from sonoseg.data.samples import DataSet
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import COLUMNS, Case, write_cases
-from sonoseg.evaluation.given import judge_given, reference_of
+from sonoseg.evaluation.cases import COLUMNS
+from sonoseg.evaluation.given import judge_given
 from sonoseg.evaluation.judging import Candidate, evaluate
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.predictor import Predictor
@@ -109,41 +108,3 @@ def test_a_surplus_answer_is_refused_by_name(data: DataSet, truths: dict[str, ND
 def test_a_fold_of_another_set_is_refused(data: DataSet, truths: dict[str, NDArray[np.bool_]]) -> None:
     with pytest.raises(UserError, match="fold 5 does not exist"):
         judge_given(truths, data, [5], "it")
-
-
-@pytest.fixture
-def own(data: DataSet, truths: dict[str, NDArray[np.bool_]]) -> list[Case]:
-    return list(judge_given(masks_of([0], data, truths), data, [0], "it").cases)
-
-
-def test_a_reference_has_the_rows_of_the_same_images(
-    data: DataSet, truths: dict[str, NDArray[np.bool_]], own: list[Case], tmp_path: Path
-) -> None:
-    whole = [replace(case, model=model) for case in judge_given(truths, data, range(5), "a").cases for model in "ab"]
-    write_cases(tmp_path / "cases.csv", whole)
-    for where in (f"{tmp_path}:b", f"{tmp_path / 'cases.csv'}:b"):
-        assert {(row.image, row.model) for row in reference_of(where, own)} == {(case.image, "b") for case in own}
-    with pytest.raises(UserError, match="has a, b; one is compared with") as caught:
-        reference_of(str(tmp_path), own)
-    assert caught.value.hint == f"--reference {tmp_path}:a"
-    with pytest.raises(UserError, match="has no model c; a, b is there"):
-        reference_of(f"{tmp_path}:c", own)
-    with pytest.raises(UserError, match="does not exist"):
-        reference_of("nowhere", own)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"model": "it"}, "both are called it"),
-        ({"image": "another"}, "was not judged on"),
-        ({"group": "another"}, "has another group, size or truth"),
-        ({"fn": 10_000}, "has another group, size or truth"),
-    ],
-)
-def test_a_reference_of_other_images_is_refused(
-    own: list[Case], tmp_path: Path, change: dict[str, object], message: str
-) -> None:
-    write_cases(tmp_path / "cases.csv", [replace(case, **{"model": "other"} | change) for case in own])  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=message):
-        reference_of(str(tmp_path), own)

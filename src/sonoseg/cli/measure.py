@@ -1,4 +1,4 @@
-"""Commands that measure the field's own weak points: measure leakage, labels, study."""
+"""Commands that measure the field's own weak points: measure leakage, labels, study, subset, difference."""
 
 from pathlib import Path
 from typing import Annotated
@@ -111,6 +111,29 @@ def subset(
 
     rows = measurement.compare(read_cases(cases), measurement.read_lists(images))
     about = " and ".join(path.stem for path in images)
+    measurement.write(out, rows, about, command_line())
+    typer.echo(measurement.page(rows, about, command_line()))
+    typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")
+
+
+@app.command("difference")
+def difference(
+    cases: Annotated[
+        list[str],
+        typer.Option(help="Folder or cases.csv of a network, or of several. May be repeated.", metavar="PATH[:MODEL]"),
+    ],
+    against: Annotated[
+        list[str],
+        typer.Option(help="That of the one that they are set against. May be repeated.", metavar="PATH[:MODEL]"),
+    ],
+    out: Out = Path("runs/difference"),
+) -> None:
+    """Set networks against one, image by image; the tables of several folds count as one."""
+    need_data()
+    from sonoseg.experiments import difference as measurement
+
+    rows = measurement.compare(*measurement.read(cases, against))
+    about = " and ".join(against)
     measurement.write(out, rows, about, command_line())
     typer.echo(measurement.page(rows, about, command_line()))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")

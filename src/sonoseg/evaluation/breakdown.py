@@ -1,27 +1,18 @@
-"""Cases -> Dice by class, size, copies, fold, seed and pair of models: what stands beside the means."""
+"""Cases -> Dice by class, size, copies, fold and seed: what stands beside the means."""
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.evaluation.cases import Case, Table, by_model, table
-from sonoseg.evaluation.intervals import (
-    Interval,
-    bootstrap_difference,
-    bootstrap_mean,
-    bootstrap_simultaneous,
-)
+from sonoseg.evaluation.intervals import Interval, bootstrap_mean
 from sonoseg.evaluation.resampling import Runs
 
 BANDS = ("best", "middle", "worst", "false alarms")
-
-MARGIN = 0.015
-"""Two models whose difference in mean lesion Dice lies within it, interval and all, are held to be alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +58,13 @@ def lesion_scores(cases: Iterable[Case]) -> Scores:
         folds=np.array([row.fold for row in rows], np.int64),
         share=np.array([row.lesion_share for row in rows], np.float64),
         marks=np.array([row.marks for row in rows], np.float64),
-        runs=tuple(_placed(found, first, "dice") for found in tables.values()),
-        confidence=np.array([_placed(found, first, "confidence").values for found in tables.values()]).T,
+        runs=tuple(placed(found, first, "dice") for found in tables.values()),
+        confidence=np.array([placed(found, first, "confidence").values for found in tables.values()]).T,
     )
 
 
-def _placed(found: Table, images: Iterable[str], name: str) -> Runs:
-    """A measure of a model's runs on these images, NaN on those that it did not see."""
+def placed(found: Table, images: Iterable[str], name: str) -> Runs:
+    """A measure (or property) of a model's runs on these images, NaN on those that it did not see."""
     place_of = {row.image: place for place, row in enumerate(found.rows)}
     column = found.column(name)
     missing = np.full((1, column.parts.shape[1]), math.nan)
@@ -150,47 +141,6 @@ def by_marks(scores: Scores) -> list[Part]:
 def by_fold(scores: Scores) -> list[Part]:
     """One part for each held-out fold."""
     return [Part(f"fold {fold}", scores.folds == fold) for fold in sorted(set(scores.folds.tolist()))]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean Dice of ``first`` minus that of ``second``, paired by image.
-
-    alone: its 95 % interval, as if it were the only comparison. together: the interval that holds at 95 % for all
-    comparisons at once; what is said of the two models is said by it.
-    """
-
-    first: str
-    second: str
-    alone: Interval
-    together: Interval
-
-    @property
-    def ahead(self) -> str | None:
-        """The model that is ahead after the adjustment; None where the two are not told apart."""
-        if self.together.low > 0:
-            return self.first
-        return self.second if self.together.high < 0 else None
-
-    @property
-    def alike(self) -> bool:
-        """Whether the two make no difference of ``MARGIN`` or more."""
-        return self.together.low > -MARGIN and self.together.high < MARGIN
-
-
-def differences(scores: Scores, first_alone: bool = False) -> list[Difference]:
-    """Compare every pair of models, clustered by group and adjusted for the number of pairs.
-
-    first_alone: only the first model with each of the others.
-    """
-    pairs = list(combinations(zip(scores.models, scores.runs, strict=True), 2))
-    if first_alone:
-        pairs = pairs[: max(0, len(scores.models) - 1)]
-    together = bootstrap_simultaneous([one - other for (_, one), (_, other) in pairs], scores.groups)
-    return [
-        Difference(first, second, bootstrap_difference(one, other, scores.groups), adjusted)
-        for ((first, one), (second, other)), adjusted in zip(pairs, together, strict=True)
-    ]
 
 
 def by_seed(cases: Iterable[Case]) -> dict[str, dict[int, float]]:

@@ -1,7 +1,6 @@
 """Masks and maps of somebody else's network on the folds of a set: the same rows as of our own networks."""
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,7 @@ from sonoseg.data.folds import EXCLUDED, Folds
 from sonoseg.data.predicted import Answered, Given, Read, open_predicted
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, by_model
 from sonoseg.evaluation.judging import Answer, Evaluation, Judging, Run, measure_all
-from sonoseg.evaluation.transfer import home_cases
 from sonoseg.images.pictures import Image
 from sonoseg.prediction.predictor import confidence
 
@@ -90,37 +87,3 @@ def _meant(names: Collection[str], folds: Folds) -> str:
     if not whole or set().union(*(held[fold] for fold in whole)) != set(names):
         return ""
     return f"--folds {','.join(map(str, whole))}"
-
-
-def reference_of(where: str, own: Sequence[Case]) -> list[Case]:
-    """The rows of the entry that these are compared with, on the same images. where: PATH, or PATH:MODEL of several.
-
-    PATH is a table of cases, or the folder or summary beside it. Errors: ``UserError`` for several models and none
-    chosen, a model of our own name, an image that was not judged there, another group, size or truth.
-    """
-    path, _, chosen = where.rpartition(":")
-    if Path(where).exists() or not path:
-        path, chosen = where, ""
-    models = by_model(home_cases(Path(path)))
-    if chosen not in ("", *models) or not models:
-        raise UserError(f"{path} has no model {chosen}; {', '.join(models) or 'none'} is there", "name one of them")
-    if not chosen and len(models) > 1:
-        first = next(iter(models))
-        raise UserError(f"{path} has {', '.join(models)}; one is compared with", f"--reference {path}:{first}")
-    rows = models[chosen or next(iter(models))]
-    if rows[0].model == own[0].model:
-        raise UserError(f"both are called {rows[0].model}; names must differ", hint="give another --name")
-    others = {row.image: row for row in rows}
-    for case in own:
-        other = others.get(case.image)
-        if other is None:
-            raise UserError(
-                f"{where} was not judged on {case.image}; it is compared on the same images", hint="choose its folds"
-            )
-        if (other.group, other.pixels, other.tp + other.fn) != (case.group, case.pixels, case.tp + case.fn):
-            raise UserError(
-                f"{where} has another group, size or truth of {case.image}; it was judged on another set or folds",
-                hint="compare with an entry of this set",
-            )
-    images = {case.image for case in own}
-    return [row for row in rows if row.image in images]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation import breakdown
+from sonoseg.evaluation import breakdown, paired
 from sonoseg.evaluation.cases import Case, by_model, read_cases
 from sonoseg.evaluation.entries import ENTRY, PROTOCOL, Entry, read_entry, same_truth
 from sonoseg.evaluation.intervals import plain
@@ -70,7 +70,7 @@ def summarise(standings: Sequence[Standing], command: str) -> dict[str, Any]:
     sections = [section for ground in grounds.values() for section in _sections(ground)]
     return {
         "protocol": PROTOCOL,
-        "margin": breakdown.MARGIN,
+        "margin": paired.MARGIN,
         "interval_rule": INTERVAL_RULE,
         "sections": sections,
         "command": command,
@@ -189,7 +189,7 @@ def _section(ground: Sequence[Standing], folds: tuple[int, ...]) -> dict[str, An
     figures = {each.entry.name: of_one(each.cases) for each in inside}
     inside.sort(key=lambda each: -(figures[each.entry.name]["lesion"]["dice"]["mean"] or 0.0))
     scores = breakdown.lesion_scores(case for each in inside for case in each.cases)
-    behind = {found.second: found for found in breakdown.differences(scores, first_alone=True)}
+    behind = {found.second: found for found in paired.differences(scores, first_alone=True)}
     first = inside[0]
     return {
         "set": first.entry.set,
@@ -207,7 +207,7 @@ def _told(each: Standing, figures: Mapping[str, Any]) -> dict[str, Any]:
     return {**figures, **own, "seeds": list(entry.seeds), "folds": list(entry.folds), "held_out": each.held_out}
 
 
-def _behind(found: breakdown.Difference | None) -> dict[str, Any]:
+def _behind(found: paired.Difference | None) -> dict[str, Any]:
     """The first one's mean Dice minus this one's, with the interval that holds for all of them at once."""
     if found is None:
         return {"behind": None}

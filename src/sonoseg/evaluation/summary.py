@@ -9,8 +9,8 @@ import numpy as np
 
 from sonoseg.data import folds
 from sonoseg.data.samples import DataSet
-from sonoseg.evaluation import breakdown, calibration, presence, sizes
-from sonoseg.evaluation.breakdown import MARGIN, Scores
+from sonoseg.evaluation import breakdown, calibration, paired, presence, sizes
+from sonoseg.evaluation.breakdown import Scores
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, Table, by_model, table, write_cases
 from sonoseg.evaluation.intervals import bootstrap_mean, plain, plain_number, share
@@ -70,8 +70,8 @@ def sum_up(cases: Sequence[Case], counts: Sequence[Counted] = ()) -> dict[str, A
         "tested": {"images": len({c.image for c in cases}), "groups": len({c.group for c in cases})},
         "models": models,
         "nothing": silent,
-        "margin": MARGIN,
-        "differences": [_difference(each) for each in breakdown.differences(scores)],
+        "margin": paired.MARGIN,
+        "differences": [_difference(each) for each in paired.differences(scores)],
         "strata": _strata(scores),
         "picked": _picked(cases, scores),
     }
@@ -208,7 +208,7 @@ def _seeds(of_model: Mapping[int, float]) -> dict[str, Any]:
     return {"seeds": spread | {"dice": {str(seed): plain_number(mean) for seed, mean in of_model.items()}}}
 
 
-def _difference(found: breakdown.Difference) -> dict[str, Any]:
+def _difference(found: paired.Difference) -> dict[str, Any]:
     return {
         "first": found.first,
         "second": found.second,

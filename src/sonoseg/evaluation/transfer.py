@@ -10,14 +10,16 @@ from sonoseg.evaluation.intervals import bootstrap_apart, bootstrap_mean, plain
 from sonoseg.evaluation.summary import CASES, SUMMARY
 
 
-def home_cases(where: Path) -> list[Case]:
-    """The table of the figures at home: in a folder of a run or a benchmark, or named itself or by its summary.
-
-    Errors: ``UserError`` where there is none.
-    """
+def home_table(where: Path) -> Path:
+    """The file of the figures at home: in a folder of a run or a benchmark, or named itself or by its summary."""
     if where.is_dir():
-        where = where / CASES
-    return read_cases(where.with_name(CASES) if where.name == SUMMARY else where)
+        return where / CASES
+    return where.with_name(CASES) if where.name == SUMMARY else where
+
+
+def home_cases(where: Path) -> list[Case]:
+    """Read ``home_table``. Errors: ``UserError`` where there is none."""
+    return read_cases(home_table(where))
 
 
 def drops(home: Sequence[Case], away: Sequence[Case]) -> dict[str, dict[str, Any]]:

@@ -13,8 +13,9 @@ from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import Case
 from sonoseg.evaluation.entries import ENTRY, FOLDS, write_template
-from sonoseg.evaluation.given import THRESHOLD, judge_given, mask_of, reference_of
+from sonoseg.evaluation.given import THRESHOLD, judge_given, mask_of
 from sonoseg.evaluation.judging import Evaluation, Judging
+from sonoseg.evaluation.references import reference_of
 from sonoseg.evaluation.summary import of_set, sum_up, write_tables
 from sonoseg.files import write_text
 from sonoseg.reports.benchmark import page
