@@ -138,7 +138,7 @@ def test_a_joint_recipe_is_judged_on_what_it_held_out_of_each_set_and_where_ther
     assert set(record["scores"]["silence"]) == {"phantom", "other"}
     assert record["scores"]["presence"]["auc"]["n"] == 20
     written = card.write(record, "00")
-    assert "never seen" in written
+    assert "not trained on" in written
     assert "| phantom, 1 epochs |" in written
     assert "| phantom and other |" in written
     assert "images held out" in written

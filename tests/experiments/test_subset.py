@@ -11,14 +11,27 @@ RESULTS = Path(__file__).parent.parent.parent / "results"
 AXILLA = RESULTS / "axilla"
 
 
-def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(tmp_path: Path) -> None:
-    rows = subset.compare(
-        read_cases(RESULTS / "bus-bra-then-busi" / "cases.csv"), subset.read_lists([AXILLA / "axilla.csv"])
-    )
-    command = (AXILLA / "subset.md").read_text(encoding="utf-8").splitlines()[-1].strip()
-    subset.write(tmp_path, rows, "axilla", command)
+@pytest.mark.parametrize(
+    ("finding", "cases", "lists", "about"),
+    [
+        ("axilla", "bus-bra-then-busi", ["axilla/axilla.csv"], "axilla"),
+        (
+            "validation-part/default",
+            "default",
+            ["levers/fold-0/cases.csv", "levers/fold-4/cases.csv"],
+            "fold-0 and fold-4",
+        ),
+    ],
+)
+def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(
+    tmp_path: Path, finding: str, cases: str, lists: list[str], about: str
+) -> None:
+    listed = subset.read_lists(RESULTS / each for each in lists)
+    rows = subset.compare(read_cases(RESULTS / cases / "cases.csv"), listed)
+    command = (RESULTS / finding / "subset.md").read_text(encoding="utf-8").splitlines()[-1].strip()
+    subset.write(tmp_path, rows, about, command)
     for name in ("subset.csv", "subset.md"):
-        assert (tmp_path / name).read_bytes() == (AXILLA / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (RESULTS / finding / name).read_bytes()
 
 
 def test_parts_are_the_means_of_their_images_and_the_difference_is_theirs() -> None:

@@ -110,7 +110,7 @@ def subset(
     from sonoseg.experiments import subset as measurement
 
     rows = measurement.compare(read_cases(cases), measurement.read_lists(images))
-    about = " and ".join(path.stem for path in images)
+    about = " and ".join(path.parent.name if path.name == "cases.csv" else path.stem for path in images)
     measurement.write(out, rows, about, command_line())
     typer.echo(measurement.page(rows, about, command_line()))
     typer.echo(f"tables: {out / measurement.TABLE}, {out / measurement.PAGE}")

@@ -146,7 +146,7 @@ def _elsewhere(scores: Mapping[str, Any]) -> str:
         return ""
     rows = []
     for each in scores["elsewhere"]:
-        whose = "images held out" if each["set"] in each["trained_on"] else "never seen"
+        whose = "images held out" if each["set"] in each["trained_on"] else "not trained on"
         diameter = ", ".join(value for _, value in _diameter(each)[:1]) or "-"
         rows.append(
             (
