@@ -47,6 +47,14 @@ def test_masks_are_scored_compared_entered_and_set_side_by_side(
     assert (tmp_path / "board.json").is_file()
 
 
+def test_a_name_is_printed_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], masks: Path, tmp_path: Path
+) -> None:
+    score = ["score", str(masks), *PHANTOMS, "--folds", "0", "--no-pictures", "--name", "unet [v2] [/]"]
+    assert sonoseg(monkeypatch, *score, "--out", str(tmp_path / "out")) == 0
+    assert "unet [v2] [/]" in capsys.readouterr().out
+
+
 def test_what_is_wrong_is_a_sentence_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], masks: Path, tmp_path: Path
 ) -> None:
@@ -66,4 +74,9 @@ def test_what_is_wrong_is_a_sentence_and_nothing_is_written(
     np.save(first.with_suffix(".npy"), np.full((5, 6), 2.0))
     assert "are both of" in fails(monkeypatch, capsys, *score, "--folds", "0")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    assert "is a file" in fails(monkeypatch, capsys, *score[:-1], str(tmp_path / "file"), "--folds", "0")
+    (tmp_path / "folder.html").mkdir()
+    told = fails(monkeypatch, capsys, "leaderboard", str(tmp_path), "--out", str(tmp_path / "folder.html"))
+    assert "is a folder" in told
     assert "does not end with .html" in fails(monkeypatch, capsys, "leaderboard", str(tmp_path), "--out", "x.pdf")

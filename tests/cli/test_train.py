@@ -172,6 +172,9 @@ def test_a_plan_is_a_benchmark(
     assert "names no data" in fails(monkeypatch, capsys, *command)
     said = fails(monkeypatch, capsys, *command, "--data", "phantom:20", "--width", "8")
     assert "--width and --plan are both given" in said
+    for stated in (("--seed", "0"), ("--models", "all")):
+        told = fails(monkeypatch, capsys, *command, "--data", "phantom:20", *stated)
+        assert "--plan are both given" in told
     assert not (tmp_path / "out").exists()
     assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures") == 0
     assert "hours of one process are left" in capsys.readouterr().err

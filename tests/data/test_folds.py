@@ -130,6 +130,14 @@ def test_training_and_test_share_nothing_and_leave_out_the_excluded() -> None:
         folds.training(-1)
 
 
+def test_the_folds_of_a_table_are_those_that_it_names() -> None:
+    made = Folds(tuple(Row(name, "benign", name, fold) for name, fold in (("a", 1), ("b", 4), ("c", None))))
+    assert (made.numbers, made.count) == ((1, 4), 2)
+    assert made.training(1) == ("b",)
+    with pytest.raises(UserError, match="fold 0 does not exist; there are 1, 4"):
+        made.test(0)
+
+
 def test_folds_that_contradict_themselves_cannot_be_made() -> None:
     with pytest.raises(UserError, match="'a' is named twice"):
         Folds((Row("a", "benign", "a", 0), Row("a", "benign", "b", 1)))

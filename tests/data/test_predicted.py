@@ -106,6 +106,22 @@ def test_grey_levels_in_8_bits_are_no_mask(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_a_mask_of_signed_numbers_is_a_mask() -> None:
+    mask = blob((24, 32))
+    found = answered((mask * 255).astype(np.int8), (24, 32), "x")
+    assert np.array_equal(found, mask)
+
+
+def test_a_mask_of_8_bits_among_them_does_not_excuse_those_of_16(tmp_path: Path) -> None:
+    for place, (name, shape) in enumerate(SHAPES.items()):
+        if place:
+            save_16(tmp_path / f"{name}.png", blob(shape) * 255)
+        else:
+            write(tmp_path / f"{name}.png", blob(shape))
+    with pytest.raises(UserError, match="hold no more than 255"):
+        read(tmp_path)
+
+
 def test_a_mask_in_16_bits_is_refused_and_a_silent_map_is_not(tmp_path: Path) -> None:
     for name, shape in SHAPES.items():
         save_16(tmp_path / f"{name}.png", blob(shape) * 255)

@@ -89,7 +89,7 @@ def test_rows_of_a_reference_are_passed_over_and_a_model_may_be_called_otherwise
         ("seeds = [3]", "seeds = [4]", r"lacks (\d) of the \1 images for seed 4"),
         ("folds = [0, 1]", "folds = [true]", "folds is .True."),
         ("folds = [0, 1]", "folds = [0, 1, 2]", r"lacks \d of the \d+ images for seed 3, the first is"),
-        ("folds = [0, 1]", "folds = [0]", "which is of no fold that entry.toml names"),
+        ("folds = [0, 1]", "folds = [0]", "which is of none of the folds that are told"),
         ("folds = [0, 1]", "folds = [9]", "fold 9 does not exist"),
         ("held_out = false", 'held_out = "yes"', "held_out is 'yes'; true or false is needed"),
         ("held_out = false", "", "has no held_out"),
@@ -119,7 +119,7 @@ def first(**changes: object) -> Change:
     [
         (lambda rows: rows[1:], r"lacks 1 of the \d images for seed 3, the first is"),
         (lambda rows: [*rows, rows[0]], "twice for seed 3"),
-        (first(image="nobody"), "has nobody, which is of no fold"),
+        (first(image="nobody"), "has nobody, which is of none of the folds"),
         (first(group="nobody"), "in the folds it is"),
         (first(fold=4), "in the folds it is"),
         (first(label="unknown"), "in the folds it is"),

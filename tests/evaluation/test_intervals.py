@@ -178,8 +178,11 @@ def test_samples_apart_vary_as_the_root_of_both_squares():
 
 
 def test_contrast_by_hand():
-    # Drawn are aa, ab, ba or bb; what a draw leaves out keeps its mean, so the contrast is always 3 - 1.
-    assert bootstrap_contrast([3, 1], [True, False], ["a", "b"]) == Interval(2, 2, 2, 2, 2)
+    # Each group has 3 in the part and 1 beside it, so that every draw of two of them has the contrast 3 - 1.
+    assert bootstrap_contrast([3, 1, 3, 1], [True, False] * 2, ["a", "a", "b", "b"]) == Interval(2, 2, 2, 4, 2)
+    one = bootstrap_contrast([3, 1, 5], [True, False, False], ["a", "b", "c"])
+    assert one.mean == 0
+    assert isnan(one.low)  # a part of one group does not tell how it varies
     assert isnan(bootstrap_contrast([3, 1], [True, True], ["a", "b"]).mean)
     assert isnan(bootstrap_contrast([3, 1], [True, False], ["a", "a"]).low)
     with pytest.raises(ValueError, match="one length"):

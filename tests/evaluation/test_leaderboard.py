@@ -56,6 +56,7 @@ def benchmark(folder: Path, level: int, folds: list[int], model: str, **told: An
     found = judge_given(below(level), DATA, folds, model)
     summary = sum_up(found.cases) | {"data": of_set(DATA), "settings": {"size": 64}} | told
     write_tables(folder, found.cases, (), summary)
+    folders_csv(folder)
 
 
 def board(*places: Path) -> dict[str, Any]:
@@ -146,7 +147,8 @@ def test_two_of_one_name_another_truth_and_other_images_are_refused(tmp_path: Pa
     shutil.rmtree(tmp_path / "b")
     benchmark(tmp_path / "b", 60, [0], "unet")
     rows = read_cases(tmp_path / "b" / "cases.csv")
-    write_cases(tmp_path / "b" / "cases.csv", [replace(rows[0], tn=rows[0].tn + 1), *rows[1:]])
+    other = replace(rows[0], tn=rows[0].tn + 1, height=1, width=rows[0].pixels + 1)
+    write_cases(tmp_path / "b" / "cases.csv", [other, *rows[1:]])
     with pytest.raises(UserError, match=r"it: .* has \d+ pixels, \d+ of lesion; unet has|b: .* has \d+ pixels"):
         board(tmp_path)
     write_cases(tmp_path / "b" / "cases.csv", rows[1:])
@@ -168,3 +170,15 @@ def test_the_results_of_this_project_make_a_board() -> None:
     found = board(RESULTS)
     assert {section["set"] for section in found["sections"]} == {"busi"}
     assert any("unet" in entry["name"] for section in found["sections"] for entry in section["entries"])
+
+
+def test_the_table_of_a_benchmark_is_checked_too(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / "busi-four-unets", tmp_path / "r", ignore=shutil.ignore_patterns("cells"))
+    rows = read_cases(tmp_path / "r" / "cases.csv")
+    find([tmp_path])
+    write_cases(tmp_path / "r" / "cases.csv", rows[1:])
+    with pytest.raises(UserError, match=r"lacks 1 of the \d+ images"):
+        find([tmp_path])
+    write_cases(tmp_path / "r" / "cases.csv", [replace(rows[0], dice=1.7), *rows[1:]])
+    with pytest.raises(UserError, match=r"dice is 1\.7, by its counts it is"):
+        find([tmp_path])

@@ -102,3 +102,14 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, cases: list[str], ag
 def write(folder: Path, rows: list[Case]) -> None:
     folder.mkdir()
     write_cases(folder / "cases.csv", rows)
+
+
+def test_tables_that_tell_one_thing_twice_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "old", [case("x", "plain"), case("x", "unet")])
+    for name in ("a", "b"):
+        write(tmp_path / name, [case("x", "unet")])
+    both = [str(tmp_path / name) for name in ("a", "b")]
+    with pytest.raises(UserError, match="both tell unet on x, fold 0, seed 0"):
+        difference.read(both, [f"{tmp_path / 'old'}:plain"])
+    with pytest.raises(UserError, match="both tell unet on x, fold 0, seed 0"):
+        difference.read([f"{tmp_path / 'old'}:plain"], both)

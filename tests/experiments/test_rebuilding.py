@@ -1,10 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sonoseg.errors import UserError
+from sonoseg.evaluation.cases import read_cases, write_cases
 from sonoseg.experiments.rebuilding import rebuild
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -34,3 +36,21 @@ def test_what_the_tables_do_not_tell_stays_and_what_they_tell_does_not(tmp_path:
 def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no summary\.json"):
         rebuild(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "other"}, "has the models other; summary.json tells attention-unet, recurrent"),
+        ({"seed": 7}, "has the seeds 7; summary.json tells 0"),
+        ({"fold": 2}, "has the folds 2; summary.json tells 0"),
+    ],
+)
+def test_a_table_that_the_summary_is_not_of_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    shutil.copytree(RESULTS / "busi-four-unets", tmp_path / "r")
+    stands = (tmp_path / "r" / "summary.json").read_bytes()
+    rows = read_cases(tmp_path / "r" / "cases.csv")
+    write_cases(tmp_path / "r" / "cases.csv", [replace(row, **change) for row in rows])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message):
+        rebuild(tmp_path / "r")
+    assert (tmp_path / "r" / "summary.json").read_bytes() == stands

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,22 @@ def test_filled_in_it_is_an_entry_and_what_was_filled_in_stays(data: DataSet, tm
     score(dark, data, [0], "dark", out=tmp_path)
     assert form.read_bytes() == filled
     assert len(read_entry(tmp_path)[1]) == len(data.folds.test(0))
+
+
+def test_another_network_does_not_take_an_entry_over(data: DataSet, tmp_path: Path) -> None:
+    score(dark, data, [0], "dark", out=tmp_path, pictures=False)
+    with pytest.raises(UserError, match=r"entry\.toml enters dark, not bright"):
+        score(bright, data, [0], "bright", out=tmp_path, pictures=False)
+    score(bright, data, [0], "dark", out=tmp_path, pictures=False)
+
+
+def test_folds_that_begin_at_one_are_scored(data: DataSet) -> None:
+    rows = tuple(replace(row, fold=None if row.fold is None else row.fold + 1) for row in data.folds.rows)
+    moved = replace(data, folds=replace(data.folds, rows=rows))
+    assert score(dark, moved, name="it")["folds"] == [1, 2, 3, 4, 5]
+    part = {name: dark(image) for sample in moved.samples for name, (image, _) in [(sample.name, sample.read())]}
+    with pytest.raises(UserError, match="answers are of no image of folds 1, 2"):
+        score(part, moved, [1, 2], "it")
 
 
 def test_the_same_masks_give_the_same_bytes(data: DataSet, tmp_path: Path) -> None:

@@ -41,3 +41,11 @@ def test_a_model_that_nobody_published_has_no_published_figure(tmp_path: Path) -
     with (tmp_path / "study.csv").open(encoding="utf-8") as file:
         first, last = csv.DictReader(file)
     assert (first["model"], first["published"], last["model"]) == ("mine", "", "nothing drawn")
+
+
+def test_what_a_model_has_over_silence_has_the_share_of_its_seeds() -> None:
+    one = [replace(case, model="mine") for case in read_cases(RESULTS / "busi-four-unets" / "cases.csv")[:120]]
+    moved = [replace(case, seed=1, study_accuracy=case.study_accuracy - 0.05) for case in one]
+    (single, _), (several, _) = study.compare(one), study.compare([*one, *moved])
+    widths = [row["over_nothing"]["high"] - row["over_nothing"]["low"] for row in (single, several)]
+    assert widths[1] > widths[0] + 0.03

@@ -46,11 +46,20 @@ def test_parts_are_the_means_of_their_images_and_the_difference_is_theirs() -> N
     assert whole["missed"] == inside["missed"] + rest["missed"]
 
 
+def test_names_that_no_row_has_are_told_and_a_spreadsheet_may_write_the_list(tmp_path: Path) -> None:
+    cases = read_cases(RESULTS / "default" / "cases.csv")
+    (tmp_path / "list.csv").write_text(f"image\n{cases[0].image}\ntypo (10)\ntypo (9)\n", encoding="utf-8-sig")
+    listed = subset.read_lists([tmp_path / "list.csv"])
+    assert subset.unknown(cases, listed) == ["typo (9)", "typo (10)"]
+
+
 def test_a_list_that_tells_nothing_apart_is_refused(tmp_path: Path) -> None:
     cases = read_cases(RESULTS / "default" / "cases.csv")
     for listed, told in (([], "none"), ([case.image for case in cases], "all")):
         with pytest.raises(UserError, match=f"^{told} of the"):
             subset.compare(cases, listed)
+    with pytest.raises(UserError, match="no image with a lesion"):
+        subset.compare([case for case in cases if not case.has_lesion], [cases[0].image])
     (tmp_path / "list.csv").write_text("name\nx\n")
     with pytest.raises(UserError, match="no column called image"):
         subset.read_lists([tmp_path / "list.csv"])

@@ -11,3 +11,4 @@ def test_a_mean_carries_its_interval_in_small() -> None:
 
 def test_a_table_in_markdown() -> None:
     assert markdown(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    assert markdown(("a",), [("x|y",)]).endswith("| x\\|y |\n")

@@ -89,6 +89,7 @@ def study(
 ) -> None:
     """Set the accuracy that an earlier study published beside Dice, for its four models and for drawing nothing."""
     need_data()
+    need_folder(out)
     from sonoseg.evaluation.cases import read_cases
     from sonoseg.experiments import study as measurement
 
@@ -106,10 +107,15 @@ def subset(
 ) -> None:
     """Set lesion Dice on a list of images beside that on the rest: how much of a mean is owed to a few."""
     need_data()
+    need_folder(out)
     from sonoseg.evaluation.cases import read_cases
     from sonoseg.experiments import subset as measurement
 
-    rows = measurement.compare(read_cases(cases), measurement.read_lists(images))
+    table, listed = read_cases(cases), measurement.read_lists(images)
+    if lacking := measurement.unknown(table, listed):
+        first = f"the first is {lacking[0]}"
+        typer.echo(f"{len(lacking)} of the {len(listed)} names that are listed are in no row, {first}", err=True)
+    rows = measurement.compare(table, listed)
     about = " and ".join(path.parent.name if path.name == "cases.csv" else path.stem for path in images)
     measurement.write(out, rows, about, command_line())
     typer.echo(measurement.page(rows, about, command_line()))
@@ -130,6 +136,7 @@ def difference(
 ) -> None:
     """Set networks against one, image by image; the tables of several folds count as one."""
     need_data()
+    need_folder(out)
     from sonoseg.experiments import difference as measurement
 
     rows = measurement.compare(*measurement.read(cases, against))

@@ -107,12 +107,16 @@ def _flag(field: Field) -> Parameter:
 
 
 @contextmanager
-def stoppable(hint: str) -> Iterator[None]:
+def stoppable(hint: str, kept: str = "what was finished is kept") -> Iterator[None]:
     """Ctrl-C ends long work with a sentence."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise UserError("stopped; what was finished is kept", hint, exit_code=130) from error
+        raise UserError(f"stopped; {kept}", hint, exit_code=130) from error
+
+
+NOTHING_KEPT = ("start it again", "nothing was written")
+"""What ``stoppable`` says of work that is written at its end."""
 
 
 _TRAINING = ("train", "torch", "timm", "lightning_fabric", "safetensors", "tomli_w", "scipy", "jinja2")
@@ -168,6 +172,12 @@ def need_folder(path: Path) -> None:
         raise UserError(f"{path} is a file; a folder is needed for what is written", hint="give another --out")
 
 
+def need_file(path: Path) -> None:
+    """Refuse a folder in the place of the file that is to be written. Errors: ``UserError``."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; a file is needed for what is written", hint="give another --out")
+
+
 _RUN = "give the folder of a finished run; `sonoseg train` makes one"
 
 
@@ -208,7 +218,7 @@ def numbers(name: str, text: str) -> tuple[int, ...]:
 
 def held_out(text: str, data: "DataSet") -> tuple[int, ...]:
     """The folds that are named, of those of a set. Errors: as ``numbers``, and ``UserError`` for one that it lacks."""
-    named = tuple(range(data.folds.count)) if text == "all" else numbers("folds", text)
+    named = data.folds.numbers if text == "all" else numbers("folds", text)
     for fold in named:
         data.folds.test(fold)
     return named

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import Data, command_line, need_data, need_path, numbers, stoppable
+from sonoseg.cli.options import (
+    NOTHING_KEPT,
+    Data,
+    command_line,
+    need_data,
+    need_file,
+    need_folder,
+    need_path,
+    numbers,
+    stoppable,
+)
 from sonoseg.errors import UserError
 
 
@@ -32,6 +42,7 @@ def score(
     need_data()
     for each in masks:
         need_path(each, "give the folder that holds the masks")
+    need_folder(out)
     from sonoseg.cli.progress import Bar
     from sonoseg.cli.train import show
     from sonoseg.data.sets.sources import open_set
@@ -40,7 +51,7 @@ def score(
     from sonoseg.experiments.scoring import score as judge
 
     opened = open_set(data)
-    with stoppable("start it again; nothing was written"):
+    with stoppable(*NOTHING_KEPT):
         summary = judge(
             masks,
             opened,
@@ -73,6 +84,7 @@ def leaderboard(
 
     if out.suffix != ".html":
         raise UserError(f"{out} does not end with .html", hint=f"--out {out.with_suffix('.html')}")
+    need_file(out)
     standings, passed = find(places)
     summary = summarise(standings, command_line())
     write_all({out.with_suffix(".json"): json_text(summary).encode(), out: page.page(summary).encode()})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sonoseg.cli.options import command_line, need_data, need_folder, stoppable
+from sonoseg.cli.options import NOTHING_KEPT, command_line, need_data, need_file, need_folder, stoppable
 from sonoseg.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Look at sets of images: their copies and folds.")
@@ -34,7 +34,7 @@ def audit(
     def progress(stage: str, done: int, total: int) -> None:
         bars.setdefault(stage, Bar(stage)).step(done, total)
 
-    with stoppable("start it again; nothing was written"):
+    with stoppable(*NOTHING_KEPT):
         found = measure(open_set(source), page.thumbnail, progress)
         figures = sum_up(found)
         written = page.write(out, found, figures, command_line())
@@ -55,6 +55,7 @@ def folds(
 ) -> None:
     """Find near-duplicates from the pixels and make folds that keep them together; for BUSI the shipped file."""
     need_data()
+    need_file(out)
     from sonoseg.cli.progress import Bar
     from sonoseg.data.folds import make, write
     from sonoseg.data.sets.sources import open_set
@@ -62,9 +63,10 @@ def folds(
     samples = open_set(source).samples
     images = ((sample.name, sample.label, sample.read()[0].pixels) for sample in samples)
     bar = Bar("comparing images")
-    made = make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples)))
+    with stoppable(*NOTHING_KEPT):
+        made = make(images, count, seed, lambda done, _: bar.step(done, 2 * len(samples)))
     write(out, made)
-    sizes = sorted(len(made.test(fold)) for fold in range(made.count))
+    sizes = sorted(len(made.test(fold)) for fold in made.numbers)
     left_out = sum(row.fold is None for row in made.rows)
     typer.echo(
         f"{len(made.rows)} images in {len(set(made.groups.values()))} groups; "
@@ -141,11 +143,12 @@ def pack(
 ) -> None:
     """Write a set as one file: --data packed:FILE trains on it anywhere, and is judged at the images' own sizes."""
     need_data()
+    need_file(out)
     from sonoseg.cli.progress import Bar
     from sonoseg.data.formats.packed import to_packed
     from sonoseg.data.sets.sources import open_set
 
-    with stoppable("start it again; nothing was written"):
+    with stoppable(*NOTHING_KEPT):
         checksum = to_packed(open_set(source), out, size, crops, Bar("packing").step)
     typer.echo(f"packed: {out}, {out.stat().st_size / 1e6:.1f} MB, checksum {checksum}")
     typer.echo("it holds the images: the licence of the set goes with it")

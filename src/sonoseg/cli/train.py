@@ -8,7 +8,6 @@ from typing import Annotated, Any, cast
 import typer
 
 from sonoseg.cli.options import (
-    HeldOut,
     Typed,
     command_line,
     data_of,
@@ -38,9 +37,13 @@ def benchmark(
             help="Arms, folds and seeds as a file; --data, --folds, --device, --devices stand above it.", metavar="FILE"
         ),
     ] = None,
-    models: Annotated[str, typer.Option(help="Names of `sonoseg models`, or all.")] = "all",
-    folds: HeldOut = "all",
-    seeds: Annotated[str, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.")] = "0",
+    models: Annotated[str | None, typer.Option(help="Names of `sonoseg models`, or all.", show_default="all")] = None,
+    folds: Annotated[
+        str | None, typer.Option(help="Folds to hold out, such as 0,1, or all.", show_default="all, or the plan's")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.", show_default="0")
+    ] = None,
     pictures: Annotated[bool, typer.Option(help="Show images of the data in the report.")] = True,
     out: Out = Path("runs/benchmark"),
 ) -> None:
@@ -50,17 +53,19 @@ def benchmark(
     from sonoseg.experiments.plan import REPORT, of_models, read_plan
 
     if recipe is None:
-        beside = {"models": models != "all", "seeds": seeds != "0", "recipe": typed.recipe}
+        beside = {"models": models, "seeds": seeds, "recipe": typed.recipe}
         above = _above_a_plan(typed, [name for name, given in beside.items() if given])
-        planned = read_plan(cast(Path, plan), above, None if folds == "all" else numbers("folds", folds))
+        planned = read_plan(cast(Path, plan), above, None if folds in (None, "all") else numbers("folds", folds))
         data = opened(planned.arms[0].recipe)
+        if folds == "all":
+            planned = replace(planned, folds=held_out(folds, data))
     else:
         data = opened(recipe)
         planned = of_models(
             recipe,
-            MODELS if models == "all" else models.split(","),
-            held_out(folds, data),
-            numbers("seeds", seeds),
+            MODELS if models in (None, "all") else models.split(","),
+            held_out(folds or "all", data),
+            numbers("seeds", seeds or "0"),
         )
     planned.check(data)
     need_training()
@@ -207,6 +212,7 @@ def report(
 def show(summary: dict[str, Any]) -> None:
     """The short table on stdout; the page and summary.json say everything."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sonoseg.evaluation.cases import NOTHING
@@ -216,7 +222,7 @@ def show(summary: dict[str, Any]) -> None:
     for name, row in [*summary["models"].items(), (NOTHING, summary["nothing"])]:
         lesion = row["lesion"]
         table.add_row(
-            name,
+            escape(name),
             figure(lesion["dice"]),
             number(lesion["dice_median"]),
             figure(lesion["iou"]),

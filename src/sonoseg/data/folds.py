@@ -61,9 +61,14 @@ class Folds:
             raise UserError(problem)
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """The folds that there are, in order; a table that a person made may begin at 1."""
+        return tuple(sorted({row.fold for row in self.rows if row.fold is not None}))
+
+    @property
     def count(self) -> int:
         """How many folds there are."""
-        return 1 + max((row.fold for row in self.rows if row.fold is not None), default=-1)
+        return len(self.numbers)
 
     @property
     def groups(self) -> dict[str, str]:
@@ -81,11 +86,10 @@ class Folds:
         return tuple(row.image for row in self.rows if row.fold not in (None, fold))
 
     def _check(self, fold: int) -> None:
-        known = sorted({row.fold for row in self.rows if row.fold is not None})
-        if fold not in known:
+        if fold not in self.numbers:
             raise UserError(
-                f"fold {fold} does not exist; there are {', '.join(map(str, known)) or 'none'}",
-                hint="hold out one that there is" if known else _HOW_TO_MAKE,
+                f"fold {fold} does not exist; there are {', '.join(map(str, self.numbers)) or 'none'}",
+                hint="hold out one that there is" if self.numbers else _HOW_TO_MAKE,
             )
 
 

@@ -86,7 +86,7 @@ def answered(values: ArrayLike, shape: tuple[int, int], place: str) -> Answered:
             f"{place} has {found}; a mask has 0 and one other",
             hint="save a mask, or probabilities as a PNG of 16 bits or as floats in an NPY",
         )
-    return array > 0
+    return np.asarray(array != 0)
 
 
 def _in_folder(folder: Path, data: DataSet) -> Mapping[str, Read]:
@@ -155,8 +155,8 @@ def _check_scale(folder: Path, paths: Iterable[Path], of_nnunet: bool) -> None:
     """Refuse pictures of 16 bits that hold masks or 8 bits: as probabilities they would all be next to nothing."""
     largest = 0
     for path in paths if not of_nnunet else ():
-        if path.suffix.lower() in PICTURES and (levels := read_levels(path)).dtype.kind in "ui":
-            largest = max(largest, int(levels.max(initial=0)) if levels.dtype.itemsize > 1 else FULL)
+        if path.suffix.lower() in PICTURES and _is_map(levels := read_levels(path)):
+            largest = max(largest, int(levels.max(initial=0)))
         if largest > 255:
             return
     if largest:
@@ -173,9 +173,14 @@ def _read(path: Path, labels: bool, image: Image) -> Answered:
     _check_shape(levels.shape, image.shape, str(path))
     if labels:
         return np.asarray(levels) > 0
-    if levels.dtype.kind in "ui" and levels.dtype.itemsize > 1:
+    if _is_map(levels):
         return answered(levels.astype(np.float32) / np.float32(FULL), image.shape, str(path))
     return answered(levels, image.shape, str(path))
+
+
+def _is_map(levels: NDArray[Any]) -> bool:
+    """Whether a picture holds probabilities: more than 8 bits."""
+    return levels.dtype.kind in "ui" and levels.dtype.itemsize > 1
 
 
 def _array(path: Path) -> NDArray[Any]:

@@ -149,7 +149,7 @@ def read_cases(path: Path) -> list[Case]:
     if not path.is_file():
         raise UserError(f"{path} does not exist", hint="`sonoseg benchmark` and `sonoseg evaluate` write such tables")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             given = set(reader.fieldnames or ())
             if not {*COLUMNS} - {*LATER} <= given <= {*COLUMNS}:

@@ -93,13 +93,17 @@ def read_entry(folder: Path) -> tuple[Entry, list[Case]]:
     Errors: ``UserError`` naming the file and what is wrong, for each of the checks above.
     """
     entry = _read_form(folder / ENTRY)
-    own = _folds_of(entry, folder)
     cases = [case for case in read_cases(folder / CASES) if case.model == entry.rows_called]
-    _check_rows(folder / CASES, entry, cases, own)
+    check(folder, entry, cases)
+    return entry, cases
+
+
+def check(folder: Path, entry: Entry, cases: Sequence[Case]) -> None:
+    """Check the rows of an entry. Errors: ``UserError`` as of ``read_entry``."""
+    _check_rows(folder / CASES, entry, cases, _folds_of(entry, folder))
     for case in cases:
         if problem := check_row(case):
-            raise UserError(f"{folder / CASES}, {case.image}: {problem}", hint="score the masks again: sonoseg score")
-    return entry, cases
+            raise UserError(f"{folder / CASES}, {case.image}: {problem}", hint=_AGAIN)
 
 
 def _read_form(path: Path) -> Entry:
@@ -146,8 +150,7 @@ def _folds_of(entry: Entry, folder: Path) -> Folds:
         found, named = tables.read(folder / FOLDS), str(folder / FOLDS)
     if tables.checksum(found) != entry.folds_sha256:
         raise UserError(
-            f"{folder / ENTRY} is for folds with the checksum {entry.folds_sha256}; {named} have "
-            f"{tables.checksum(found)}",
+            f"{folder} is for folds with the checksum {entry.folds_sha256}; {named} have {tables.checksum(found)}",
             hint="score the masks on those folds",
         )
     for fold in entry.folds:
@@ -163,7 +166,10 @@ def _check_rows(path: Path, entry: Entry, cases: Sequence[Case], own: Folds) -> 
     for seed in entry.seeds:
         _check_seed(path, seed, [case for case in cases if case.seed == seed], rows)
     if other := {case.seed for case in cases} - set(entry.seeds):
-        raise UserError(f"{path} has rows of seed {min(other)}, which {ENTRY} does not name", hint="name it, or not")
+        raise UserError(
+            f"{path} has rows of seed {min(other)}, which is not told",
+            hint=f"name it in {ENTRY}, or take the rows away",
+        )
 
 
 def _check_seed(path: Path, seed: int, cases: Sequence[Case], rows: Mapping[str, tables.Row]) -> None:
@@ -173,7 +179,7 @@ def _check_seed(path: Path, seed: int, cases: Sequence[Case], rows: Mapping[str,
             raise UserError(f"{path} has {case.image} twice for seed {seed}", hint=_AGAIN)
         row = rows.get(case.image)
         if row is None:
-            raise UserError(f"{path} has {case.image}, which is of no fold that {ENTRY} names", hint=_AGAIN)
+            raise UserError(f"{path} has {case.image}, which is of none of the folds that are told", hint=_AGAIN)
         if (case.group, case.label, case.fold) != (row.group, row.label, row.fold):
             raise UserError(
                 f"{path} has {case.image} as {case.label} of group {case.group} and fold {case.fold}; in the folds it "
@@ -258,4 +264,4 @@ def _quoted(text: str) -> str:
 
 
 _HOW = "sonoseg score writes an entry.toml to be filled in; docs/own-network.md says what stands in it"
-_AGAIN = "score the masks again: sonoseg score"
+_AGAIN = "score the masks again (sonoseg score), or evaluate again"

@@ -82,7 +82,7 @@ def _check_names(reads: Mapping[str, Read], wanted: Sequence[str], folds: Folds,
 
 def _meant(names: Collection[str], folds: Folds) -> str:
     """The folds whose images the names are, all of them and no others, as they are asked for; else empty."""
-    held = {fold: set(folds.test(fold)) for fold in range(folds.count)}
+    held = {fold: set(folds.test(fold)) for fold in folds.numbers}
     whole = [fold for fold, images in held.items() if images <= set(names)]
     if not whole or set().union(*(held[fold] for fold in whole)) != set(names):
         return ""

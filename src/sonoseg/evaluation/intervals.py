@@ -107,7 +107,7 @@ def bootstrap_contrast(
 ) -> Interval:
     """Mean of the values in a part, ``bool (n,)``, - mean of the others; each draw of whole groups serves both.
 
-    A draw that leaves one of the two empty has that one's own mean. NaN without two groups, or where one is empty.
+    A draw that leaves one of the two empty has that one's own mean. NaN where either has fewer than two groups.
     Everything else as ``bootstrap_mean``.
     """
     found, inside, names = as_runs(values), np.asarray(part, dtype=bool), np.asarray(groups)
@@ -119,7 +119,7 @@ def bootstrap_contrast(
     sample = Sample(columns, names[known])
     drawn = sample.drawn(resamples, seed, level)
     mean, count = float(sample.means[0] - sample.means[1]), sample.count
-    if count < 2 or np.isnan(mean):
+    if min(sample.counts) < 2:
         return Interval(mean, nan, nan, int(sample.n.sum()), count)
     return Interval(mean, *_ends(drawn[:, 0] - drawn[:, 1], level), int(sample.n.sum()), count)
 

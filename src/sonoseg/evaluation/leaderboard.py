@@ -13,7 +13,7 @@ from typing import Any
 from sonoseg.errors import UserError
 from sonoseg.evaluation import breakdown, paired
 from sonoseg.evaluation.cases import Case, by_model, read_cases
-from sonoseg.evaluation.entries import ENTRY, PROTOCOL, Entry, read_entry, same_truth
+from sonoseg.evaluation.entries import ENTRY, PROTOCOL, Entry, check, read_entry, same_truth
 from sonoseg.evaluation.intervals import plain
 from sonoseg.evaluation.summary import CASES, INTERVAL_RULE, SUMMARY, of_nothing, of_one
 
@@ -109,6 +109,7 @@ def _standings(folder: Path) -> Iterator[Standing]:
             held_out=True,
             source=folder.name,
         )
+        check(folder, entry, rows)
         yield Standing(entry, folder.name, CHECKED, tuple(rows))
 
 

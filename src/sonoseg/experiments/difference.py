@@ -51,8 +51,8 @@ def read(places: Sequence[str], against: Sequence[str]) -> tuple[list[Case], lis
                 own[place] = rows
     if not own:
         raise UserError("a network is set against itself", hint="give the --cases of another one")
-    found = [case for rows in own.values() for case in rows]
-    return found, same_images([case for rows in one.values() for case in rows], found, " and ".join(against))
+    found, reference = _joined(own), _joined(one)
+    return found, same_images(reference, found, " and ".join(against))
 
 
 def compare(own: Sequence[Case], reference: Sequence[Case]) -> list[dict[str, Any]]:
@@ -110,6 +110,20 @@ def _line(row: Mapping[str, Any], shares: bool, adjusted: bool) -> list[str]:
     line = [row["model"], str(row["images"]), str(row["groups"]), told("value"), told("against")]
     line.append(told("difference", "low", "high"))
     return line + ([told("difference", "adjusted_low", "adjusted_high")] if adjusted else [])
+
+
+def _joined(tables: Mapping[tuple[Path, str], Sequence[Case]]) -> list[Case]:
+    """The rows of all tables. Errors: ``UserError`` where two of them tell one thing."""
+    found: dict[tuple[str, str, int, int], tuple[Path, Case]] = {}
+    for (path, model), rows in tables.items():
+        for case in rows:
+            other, _ = found.setdefault((model, case.image, case.fold, case.seed), (path, case))
+            if other != path:
+                raise UserError(
+                    f"{other} and {path} both tell {model} on {case.image}, fold {case.fold}, seed {case.seed}",
+                    hint="several tables count as one: give those of other folds or seeds, or compare one at a time",
+                )
+    return [case for _, case in found.values()]
 
 
 def _place(where: str, rows: Sequence[Case]) -> tuple[Path, str]:

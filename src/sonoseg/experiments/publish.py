@@ -78,7 +78,7 @@ def publish(
     config, of_labels = read_config(final / CONFIG), _noise(noise)
     candidates = [_with(of_run(cell), mirrored=mirrored) for cell in _cells(config, cross_validation, data)]
     trials = [trial for candidate in candidates for trial in _try(candidate, data, progress)]
-    by_fold = {fold: choose([trial for trial in trials if trial.fold != fold]) for fold in range(data.folds.count)}
+    by_fold = {fold: choose([trial for trial in trials if trial.fold != fold]) for fold in data.folds.numbers}
     rule = choose(trials)
     ruled = [_with(candidate, **by_fold[candidate.fold]) for candidate in candidates]
     found = sum((judging.judge(_heard(candidate), data, progress) for candidate in ruled), Evaluation())
@@ -186,7 +186,7 @@ def _cells(config: Config, folder: Path, data: DataSet) -> list[Path]:
         cell = read_config(file)
         if not config.changed(replace(cell, fold=-1, also_fold=-1)):
             found[cell.fold] = file.parent
-    if missing := [str(fold) for fold in range(data.folds.count) if fold not in found]:
+    if missing := [str(fold) for fold in data.folds.numbers if fold not in found]:
         raise UserError(
             f"{folder} has no cell of this recipe for fold {', '.join(missing)} of {data.name}",
             hint="train them: sonoseg benchmark with the same settings and --folds all",

@@ -1,6 +1,7 @@
 """Summary and page made again from the tables that stand: what a later version tells of figures measured earlier."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,52 @@ from sonoseg.files import write_json
 from sonoseg.learning.config import HISTORY
 from sonoseg.reports.benchmark import page
 
+STAYS = (
+    "data", "settings", "arms", "folds", "seeds", "judged", "given", "external", "versions", "machine", "command",
+)  # fmt: skip
+"""Of a summary: what its tables do not tell."""
+STAYS_OF_MODEL = ("parameters", "multiply_adds", "train_seconds", "images_per_second", "machines", "learning")
+"""Of a model in it: what it cost, and how it learned where no history stands."""
+
 
 def rebuild(folder: Path) -> dict[str, Any]:
     """Write ``summary.json`` anew from ``cases.csv`` and ``calibration.csv``, and the page where there was one.
 
-    What follows from neither stays as it was told: data, settings, versions, machine and command of the measurement,
-    cost of the models, figures at home. The page has no pictures. Gives the summary.
-    Errors: ``UserError`` for a folder that has no summary or a damaged one, and those of ``read_cases``.
+    What follows from neither stays as it was told (``STAYS``, ``STAYS_OF_MODEL``). The page has no pictures. Gives the
+    summary.
+    Errors: ``UserError`` for a folder that has no summary or a damaged one, a table of other models, folds or seeds
+    than it tells, and those of ``read_cases``.
     """
     if not (folder / SUMMARY).is_file():
         raise UserError(f"{folder} has no {SUMMARY}", hint="give a folder that a benchmark or an evaluation wrote")
     stands = _told(folder / SUMMARY)
     cases = read_cases(folder / CASES)
     counts = calibration.read(folder / CALIBRATION) if (folder / CALIBRATION).is_file() else []
+    _check_same(folder, stands, cases)
     made, histories = sum_up(cases, counts), _histories(folder, cases)
     for model, entry in stands["models"].items():
-        made["models"][model] |= {name: value for name, value in entry.items() if name not in made["models"][model]}
+        made["models"][model] |= {name: value for name, value in entry.items() if name in STAYS_OF_MODEL}
         if own := [history for name, history in histories.items() if name.startswith(f"{model} fold ")]:
             made["models"][model]["learning"] = learning(own)
-    summary = made | {name: value for name, value in stands.items() if name not in made}
+    summary = made | {name: value for name, value in stands.items() if name in STAYS}
     write_json(folder / SUMMARY, summary)
     if (folder / REPORT).is_file():
         page.write(folder / REPORT, summary, cases, histories)
     return summary
+
+
+def _check_same(folder: Path, stands: Mapping[str, Any], cases: Sequence[Case]) -> None:
+    told: dict[str, tuple[Sequence[Any] | None, set[Any]]] = {
+        "models": (list(stands["models"]), {case.model for case in cases}),
+        "folds": (stands.get("folds"), {case.fold for case in cases}),
+        "seeds": (stands.get("seeds"), {case.seed for case in cases}),
+    }
+    for what, (named, found) in told.items():
+        if named is not None and set(named) != found:
+            here, there = (", ".join(sorted(map(str, each))) or "none" for each in (found, named))
+            raise UserError(
+                f"{folder / CASES} has the {what} {here}; {SUMMARY} tells {there}", hint="evaluate or score again"
+            )
 
 
 def _told(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Masks or maps of any network -> tables, page and the form of an entry; needs no torch."""
 
 import platform
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -50,7 +51,7 @@ def score(
     Errors: ``UserError`` as ``judge_given`` and ``reference_of``; then nothing is written.
     """
     places = cast(Sequence[Given], given if isinstance(given, list | tuple) else [given])
-    chosen = sorted(set(range(data.folds.count) if folds is None else folds))
+    chosen = sorted(set(data.folds.numbers if folds is None else folds))
     folder = Path(out) if out is not None else None
     _check(data, chosen, name, seeds, len(places), folder)
     found = Evaluation()
@@ -85,6 +86,19 @@ def _check(
         raise UserError(f"the name is {name!r}; one line of text without a colon is needed", hint="--name unet-large")
     if folder is not None and (taken := next((each for each in _OTHERS if (folder / each).exists()), None)):
         raise UserError(f"{folder} holds {taken}: a benchmark or a run of our own", hint="give another --out")
+    if folder is not None and (folder / ENTRY).is_file() and (other := _entered(folder / ENTRY)) not in ("", name):
+        raise UserError(
+            f"{folder / ENTRY} enters {other}, not {name}", hint="give another --out, or take the form away"
+        )
+
+
+def _entered(form: Path) -> str:
+    """The network that a form, filled in or not, is of; empty where it does not tell."""
+    try:
+        content = tomllib.loads(form.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ""
+    return str(content.get("model") or content.get("name", ""))
 
 
 def _circumstances(data: DataSet, folds: Sequence[int], seeds: Sequence[int], command: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def compare(cases: Sequence[Case]) -> list[dict[str, Any]]:
     for name, entry in [*summary["models"].items(), (NOTHING, summary["nothing"])]:
         own = table(of_model.get(name, []))
         silent = [row.silent.study_accuracy for row in own.rows]
-        over = bootstrap_difference([row.study_accuracy for row in own.rows], silent, own.groups)
+        over = bootstrap_difference(own.column("study_accuracy"), silent, own.groups)
         rows.append(
             {
                 "model": name,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sonoseg.data.copies import natural_key
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import Case, by_model, table
 from sonoseg.evaluation.intervals import Interval, bootstrap_contrast, bootstrap_mean, plain
@@ -33,7 +34,7 @@ def read_lists(paths: Iterable[Path]) -> frozenset[str]:
 
 def _read_list(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             if "image" not in (rows.fieldnames or ()):
                 raise UserError(f"{path} has no column called image", hint="begin the file with the line: image")
@@ -42,12 +43,20 @@ def _read_list(path: Path) -> list[str]:
         raise UserError(f"{path} cannot be read as a list ({error})", hint="give a CSV with a column image") from error
 
 
+def unknown(cases: Iterable[Case], listed: Iterable[str]) -> list[str]:
+    """The names of a list that no row has, in order."""
+    return sorted(set(listed) - {case.image for case in cases}, key=natural_key)
+
+
 def compare(cases: Sequence[Case], listed: Iterable[str]) -> list[dict[str, Any]]:
     """Lesion Dice of each model on all images with a lesion, on those of a list, on the rest, and the difference.
 
-    Values are plain data. Errors: ``UserError`` where the list has no image with a lesion of the cases, or all of them.
+    Values are plain data. Errors: ``UserError`` where the cases have no image with a lesion, and where the list has
+    none of those, or all of them.
     """
     listed = frozenset(listed)
+    if not any(case.has_lesion for case in cases):
+        raise UserError("the table has no image with a lesion", hint="give the cases of another run")
     found = []
     for model, rows in by_model(case for case in cases if case.has_lesion).items():
         own = table(rows)

@@ -194,3 +194,16 @@ def test_results_without_the_images_that_their_ids_are_of(written, tmp_path):
     (tmp_path / "annotations.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"benign \(9\) is of no image of small"):
         answers(path, small_set())
+
+
+@pytest.mark.parametrize(("second", "message"), [(1, "has the id 1, as another image has"), (None, "has no id")])
+def test_images_without_an_id_of_their_own_are_refused(written, second, message):
+    content = json.loads(written.read_text())
+    content["images"][1]["id"] = second
+    for annotation in content["annotations"]:
+        annotation["image_id"] = 1
+    written.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message):
+        open_coco(str(written))
+    with pytest.raises(UserError, match=message):
+        open_results(written, small_set(), [], 0.5)

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -72,6 +72,7 @@ def open_coco(where: str) -> DataSet:
     drawn: dict[Any, list[Json]] = defaultdict(list)
     for annotation in _list(content, "annotations", path):
         drawn[annotation.get("image_id")].append(annotation)
+    _check_ids(images, path)
     if unknown := drawn.keys() - {image.get("id") for image in images}:
         raise UserError(f"{path} has annotations of images that it does not name: {unknown.pop()}", hint="correct it")
     records, readers = [], {}
@@ -133,7 +134,9 @@ def _names(content: Any, path: Path, data: DataSet) -> dict[Any, str]:
     """The sample of each id. Errors: ``UserError`` for an image that the set lacks and for two of one name."""
     names: dict[Any, str] = {}
     known = {sample.name for sample in data.samples}
-    for image in _list(content, "images", path):
+    images = _list(content, "images", path)
+    _check_ids(images, path)
+    for image in images:
         key = Path(str(image.get("file_name"))).with_suffix("").as_posix()
         name = exchange.mapping(image.get(exchange.OURS)).get("name") or key
         if name not in known or name in names.values():
@@ -152,6 +155,17 @@ def _list(content: Any, key: str, path: Path) -> list[Json]:
     if not isinstance(value, list) or not all(isinstance(each, dict) and _has_plain_ids(each) for each in value):
         raise UserError(f"{path} is no COCO file: it has no right list {key!r}", hint="give the file of annotations")
     return value
+
+
+def _check_ids(images: Sequence[Json], path: Path) -> None:
+    """Refuse images without an id, and two of one: annotations name their image by it."""
+    seen: set[Any] = set()
+    for image in images:
+        number, name = image.get("id"), image.get("file_name")
+        if number is None or number in seen:
+            what = "has no id" if number is None else f"has the id {number}, as another image has"
+            raise UserError(f"{path}: {name} {what}; each image needs one of its own", hint="correct the file")
+        seen.add(number)
 
 
 def _has_plain_ids(entry: Json) -> bool:

@@ -98,7 +98,7 @@ def _description(data: DataSet, fields: dict[str, Json]) -> Json:
 
 def _splits(folds: Folds, cases: Mapping[str, str]) -> list[Json]:
     """What is trained on and what is held out in each fold, of the images that are exported."""
-    sides = [(folds.training(number), folds.test(number)) for number in range(folds.count)]
+    sides = [(folds.training(number), folds.test(number)) for number in folds.numbers]
     return [
         {
             side: [cases[name] for name in names if name in cases]
