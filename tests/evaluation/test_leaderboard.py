@@ -152,7 +152,7 @@ def test_two_of_one_name_another_truth_and_other_images_are_refused(tmp_path: Pa
     with pytest.raises(UserError, match=r"it: .* has \d+ pixels, \d+ of lesion; unet has|b: .* has \d+ pixels"):
         board(tmp_path)
     write_cases(tmp_path / "b" / "cases.csv", rows[1:])
-    with pytest.raises(UserError, match="were not judged on the same images of fold 0: they differ in 1"):
+    with pytest.raises(UserError, match="lacks 1 of the 4 images"):
         board(tmp_path)
 
 

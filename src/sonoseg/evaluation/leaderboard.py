@@ -179,14 +179,6 @@ def _section(ground: Sequence[Standing], folds: tuple[int, ...]) -> dict[str, An
         for each in ground
         if set(folds) <= set(each.entry.folds)
     ]
-    images = {case.image for case in inside[0].cases}
-    for each in inside:
-        if differing := images ^ {case.image for case in each.cases}:
-            raise UserError(
-                f"{each.where} and {inside[0].where} were not judged on the same images of fold "
-                f"{', '.join(map(str, folds))}: they differ in {len(differing)}, the first is {min(differing)}",
-                hint="take the one that lacks it away, or judge it again",
-            )
     figures = {each.entry.name: of_one(each.cases) for each in inside}
     inside.sort(key=lambda each: -(figures[each.entry.name]["lesion"]["dice"]["mean"] or 0.0))
     scores = breakdown.lesion_scores(case for each in inside for case in each.cases)
