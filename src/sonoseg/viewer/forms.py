@@ -76,13 +76,14 @@ class CorrectionInfo(BaseModel):
 
 
 class DecisionInfo(BaseModel):
-    """A decision about a frame."""
+    """A decision about a frame. checksum: of the model whose outline was seen; null where that was not kept."""
 
     number: int
     reader: str
     at: str
     decision: Literal["accepted", "rejected", "open"]
     comment: str
+    checksum: str | None
 
 
 class CaseInfo(BaseModel):

@@ -24,8 +24,8 @@ CHANGE_COLUMNS = (
 class Change:
     """What one reader made of one frame.
 
-    strokes: saved corrections, none where the reader left it as it was. dice: of what was predicted and what the reader
-    left, 1 where both are empty. at: of the reader's last word.
+    strokes: saved corrections, none where the reader left it as it was. dice: of what the reader saw predicted, or else
+    of what was predicted first, and what the reader left, 1 where both are empty. at: of the reader's last word.
     """
 
     case: int
@@ -88,14 +88,15 @@ def export(store: Store, out: Path, undecided: bool = False) -> int:
 
 
 def changes(store: Store) -> Iterator[Change]:
-    """Compare what each reader left of each frame with what was predicted first."""
+    """Compare what each reader left of each frame with what was predicted."""
     for each in _frames(store):
         corrections = store.corrections(each.case.id, each.frame.number)
         decisions = store.decisions(each.case.id, each.frame.number)
         for reader in dict.fromkeys([c.reader for c in corrections] + [d.reader for d in decisions]):
             own = [found for found in corrections if found.reader == reader]
             said = [found for found in decisions if found.reader == reader]
-            first = each.first
+            seen = store.prediction(each.case.id, each.frame.number, said[-1].checksum) if said else None
+            first = masks.decode((seen or each.stored).mask, each.shape)
             final = masks.decode(own[-1].mask, each.shape) if own else first
             pixels = int(first.sum()), int(final.sum())
             yield Change(
@@ -126,9 +127,10 @@ def _row(reader: str, own: list[Change]) -> Row:
 
 
 def _frames(store: Store) -> Iterator[Reviewed]:
-    """All frames that were predicted."""
+    """All frames that were predicted, each with the outline that was last decided about, or else the first one."""
     for listed in store.cases():
         for frame in store.frames(listed.case.id):
-            stored = store.prediction(listed.case.id, frame.number)
+            decisions = store.decisions(listed.case.id, frame.number)
+            stored = store.prediction(listed.case.id, frame.number, decisions[-1].checksum if decisions else None)
             if stored:
                 yield reviewed(store, listed.case, frame.number, stored)

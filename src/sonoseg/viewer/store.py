@@ -152,12 +152,18 @@ class Store(Database):
         )
         return Correction.of(rows[0]) if rows else None
 
-    def add_decision(self, case: int, number: int, reader: str, decision: Decision, comment: str) -> None:
-        """Keep what a reader decided about a frame. Errors: ``NotThere`` for a frame that is not there."""
+    def add_decision(
+        self, case: int, number: int, reader: str, decision: Decision, comment: str, checksum: str | None = None
+    ) -> None:
+        """Keep what a reader decided about a frame. Errors: ``NotThere`` for a frame that is not there.
+
+        checksum: of the model whose outline was seen.
+        """
         with self._writing_of(case, number) as db:
             db.execute(
-                "INSERT INTO decisions (case_id, number, reader, at, decision, comment) VALUES (?, ?, ?, ?, ?, ?)",
-                (case, number, reader, _now(), decision, comment),
+                "INSERT INTO decisions (case_id, number, reader, at, decision, comment, checksum) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (case, number, reader, _now(), decision, comment, checksum),
             )
 
     def decisions(self, case: int, number: int | None = None) -> list[Judgement]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reader import Reader
-from serving import png, served, telling
+from serving import png, served, telling, two
 from sonoseg.images import masks
 from sonoseg.prediction import modelfile
 from sonoseg.viewer.models import Broken, Models
@@ -235,6 +235,48 @@ def test_what_is_judged_fast_is_kept_in_its_order(browser: Any, site: str, tmp_p
     store.close()
     assert words == [("open", "seen"), ("rejected", "seen"), ("accepted", "seen"), ("rejected", "seen")]
     reader.done()
+
+
+def test_with_two_models_what_is_judged_and_exported_is_what_is_seen(browser: Any, tmp_path: Path) -> None:
+    loaded = two(tmp_path)
+    areas = {name: int(loaded.get(name).predict(scan()).mask.sum()) for name in ("tiny", "strict")}
+
+    def asked(name: str) -> None:
+        reader.page.select_option("#model", name)
+        reader.until(f"import('/static/js/desk.js').then(({{ desk }}) => desk.work.key.endsWith('/{name}'))")
+        reader.until("import('/static/js/desk.js').then(({ desk }) => Boolean(desk.work.mask))")
+        reader.settled()
+
+    def judged() -> bool:
+        return reader.page.get_attribute("#accept", "aria-pressed") == "true"
+
+    with served(tmp_path, loaded) as url:
+        reader = Reader(browser, url)
+        reader.drop(png())
+        assert reader.area() == areas["tiny"]
+        asked("strict")
+        assert reader.area() == areas["strict"] < areas["tiny"]
+        reader.press("a")
+        reader.until("document.querySelector('#saving').textContent === 'All saved'")
+        reader.page.click("#export")
+        described = json.loads(zipfile.ZipFile(io.BytesIO(reader.export(".zip"))).read("0001-scan.json"))
+        assert sum(each["pixels"] for each in described["lesions"]) == areas["strict"]
+        assert described["review"]["decision"]["decision"] == "accepted"
+        reader.page.keyboard.press("Escape")
+        asked("tiny")
+        assert (judged(), reader.area()) == (False, areas["tiny"])
+        asked("strict")
+        assert judged()
+        reader.press("b")
+        reader.stroke((20, 20), (20, 100))
+        drawn = reader.area()
+        asked("tiny")  # what a reader drew stands, whoever is asked
+        assert (judged(), reader.area()) == (True, drawn)
+        reader.stroke((140, 20), (140, 100))
+        both = reader.area()
+        asked("strict")
+        assert reader.area() == both == int(stored(tmp_path).sum())
+        reader.done()
 
 
 def test_outline_and_points(browser: Any, site: str) -> None:

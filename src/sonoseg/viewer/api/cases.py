@@ -152,9 +152,12 @@ def save_mask(desk: AtDesk, case: CaseId, number: FrameNumber, form: CorrectionF
 
 
 @router.post("/{case}/frames/{number}/decisions", summary="Accept, reject or comment", status_code=201)
-def decide(desk: AtDesk, case: CaseId, number: FrameNumber, form: DecisionForm) -> DecisionInfo:
-    """Keep what a reader decided about a frame."""
-    desk.store.add_decision(case, number, form.reader, form.decision, form.comment)
+def decide(
+    desk: AtDesk, case: CaseId, number: FrameNumber, form: DecisionForm, model: ModelName = None
+) -> DecisionInfo:
+    """Keep what a reader decided about a frame. model: whose outline the reader saw."""
+    seen = desk.predictor(model).model.checksum
+    desk.store.add_decision(case, number, form.reader, form.decision, form.comment, seen)
     return DecisionInfo(**vars(desk.store.decisions(case, number)[-1]))
 
 

@@ -121,6 +121,7 @@ export function giveUp() {
 function settle(action) {
   const { work } = desk, { place } = work;
   work.stamp++;
+  work.drawn++;
   work.measure();
   desk.view.draw();
   const form = { reader: reader(), action, mask: masks.encode(work.mask) };

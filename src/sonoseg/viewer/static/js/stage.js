@@ -48,13 +48,14 @@ export async function openFrame(details, number) {
   giveUp();
   const mine = (opening = Symbol());
   const key = keyOf(details, number), held = works.get(key);
-  if (held) {
+  if (held && held.drawn === held.strokes) {
     hold(key, held);
     $("busy").hidden = true;
     return arrive(held);
   }
   const late = setTimeout(() => opening === mine && ($("busy").hidden = false), 150);
   try {
+    await saver.settled().catch(() => {}); // it was told
     const work = await Work.load(details, number, model, (seen) => opening === mine && stage(seen));
     hold(key, work);
     if (opening === mine) arrive(work);
@@ -141,8 +142,14 @@ function show() {
 
 const judgements = ({ details, place }) => details.decisions.filter((each) => each.number === place.frame);
 
+/** The last word on what is seen; one on the outline of another model, which nobody corrected, is none on this one. */
+function said(work) {
+  const last = judgements(work).pop(), other = last?.checksum && last.checksum !== work.model.checksum;
+  return other && !work.strokes ? null : last;
+}
+
 export function showReview() {
-  const last = judgements(desk.work).pop();
+  const last = said(desk.work);
   $("accept").setAttribute("aria-pressed", last?.decision === "accepted");
   $("reject").setAttribute("aria-pressed", last?.decision === "rejected");
   if (document.activeElement !== $("comment")) $("comment").value = last?.comment || "";
@@ -162,13 +169,13 @@ function showHistory(work) {
 }
 
 function decide(decision) {
-  const { details, place } = desk.work, form = { reader: reader(), decision, comment: $("comment").value };
-  details.decisions.push({ number: place.frame, at: new Date().toISOString(), ...form });
-  saver.save("decision", place, (leaving) => server.decide(place, form, leaving));
+  const { details, place, model } = desk.work, form = { reader: reader(), decision, comment: $("comment").value };
+  details.decisions.push({ number: place.frame, at: new Date().toISOString(), checksum: model.checksum, ...form });
+  saver.save("decision", place, (leaving) => server.decide(place, model.name, form, leaving));
   showReview();
 }
 
-const verdict = () => judgements(desk.work).pop()?.decision || "open";
+const verdict = () => said(desk.work)?.decision || "open";
 
 /** Accept or reject; the same again takes it back. */
 export const judge = (decision) => desk.work?.mask && decide(verdict() === decision ? "open" : decision);

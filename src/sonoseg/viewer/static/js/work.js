@@ -20,12 +20,17 @@ export class Work {
       shown(work);
     });
     const { width, height } = frame;
-    const corrected = details.corrections.some((each) => each.number === number);
+    work.drawn = work.strokes;
     const [told] = await Promise.all([predict({ ...place, width, height, model: model.name }), seen]);
     Object.assign(work, told); // probability and presence
-    work.mask = corrected ? masks.decode((await server.mask(place)).mask) : work.cut();
+    work.mask = work.drawn ? masks.decode((await server.mask(place, model.name)).mask) : work.cut();
     work.measure();
     return work;
+  }
+
+  /** How many strokes the frame has; those that were drawn while another model was asked are not in this mask. */
+  get strokes() {
+    return this.details.corrections.filter((each) => each.number === this.place.frame).length;
   }
 
   get spacing() {
