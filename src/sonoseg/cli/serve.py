@@ -112,6 +112,7 @@ def _listen(settings: "Settings", browser: bool) -> None:
 
     from sonoseg.viewer.app import create
 
+    service = create(settings)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family)
@@ -129,5 +130,5 @@ def _listen(settings: "Settings", browser: bool) -> None:
     if browser and sys.stdout.isatty():
         threading.Timer(1.0, webbrowser.open, (url,)).start()
     # No log of addresses: MONAI Label's hold names of images.
-    config = uvicorn.Config(create(settings), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(service, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
