@@ -279,6 +279,30 @@ def test_with_two_models_what_is_judged_and_exported_is_what_is_seen(browser: An
         reader.done()
 
 
+def test_a_comment_stays_with_the_scan_that_it_was_written_about(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png(), "a.png")
+    reader.press("t")
+    reader.page.keyboard.type("of a")
+    reader.drop(png(height=121), "b.png")  # while the box has the focus
+    assert reader.page.evaluate("document.activeElement.id") == "comment"
+    assert reader.page.input_value("#comment") == ""
+    reader.page.click("#accept")
+    reader.press("t")
+    reader.page.keyboard.type("of b")
+    reader.page.keyboard.press("Escape")
+    reader.page.click("#cases li:first-child button")
+    reader.until("document.querySelector('#comment').value === 'of a'")
+    reader.page.keyboard.press("PageDown")
+    reader.until("document.querySelector('#comment').value === 'of b'")
+    reader.settled()
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    told = [[(each.decision, each.comment) for each in store.decisions(case)] for case in (1, 2)]
+    store.close()
+    assert told == [[("open", "of a")], [("accepted", ""), ("accepted", "of b")]]
+    reader.done()
+
+
 def test_outline_and_points(browser: Any, site: str) -> None:
     reader = Reader(browser, site)
     reader.drop(png(lesion=False))

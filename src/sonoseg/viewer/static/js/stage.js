@@ -83,7 +83,11 @@ function hold(key, work) {
 
 /** Show the picture, before its outline is known. */
 function stage(work) {
-  desk.work = work;
+  if (work !== desk.work) {
+    comment(); // a file that is dropped takes no focus away, and the box belongs to another frame now
+    desk.work = work;
+    $("comment").value = said(work)?.comment || "";
+  }
   desk.view.probability = null;
   desk.view.measured([]);
   desk.view.show(work.image);
@@ -148,11 +152,10 @@ function said(work) {
   return other && !work.strokes ? null : last;
 }
 
-export function showReview() {
+function showReview() {
   const last = said(desk.work);
   $("accept").setAttribute("aria-pressed", last?.decision === "accepted");
   $("reject").setAttribute("aria-pressed", last?.decision === "rejected");
-  if (document.activeElement !== $("comment")) $("comment").value = last?.comment || "";
   showHistory(desk.work);
 }
 
@@ -180,7 +183,11 @@ const verdict = () => said(desk.work)?.decision || "open";
 /** Accept or reject; the same again takes it back. */
 export const judge = (decision) => desk.work?.mask && decide(verdict() === decision ? "open" : decision);
 
-export const comment = () => desk.work && decide(verdict());
+/** Keep what stands in the box, where it is new. */
+export function comment() {
+  const { work } = desk;
+  if (work && cases.has(work.place.case) && $("comment").value !== (said(work)?.comment || "")) decide(verdict());
+}
 
 export function acceptAndGoOn() {
   if (!desk.work?.mask) return;
