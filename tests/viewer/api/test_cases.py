@@ -137,6 +137,28 @@ def test_a_correction_is_kept_measured_and_told(tmp_path: Path) -> None:
         assert opened.get("/api/cases").json() == []
 
 
+def test_a_stroke_on_a_mask_that_somebody_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        case = add(opened)
+        place = f"/api/cases/{case}/frames/1"
+
+        def put(reader: str, radius: int, **known: int) -> tuple[int, dict[str, object]]:
+            form = {"reader": reader, "action": "brush", "mask": drawn(radius), **known}
+            answer = opened.put(f"{place}/mask", json=form)
+            return answer.status_code, answer.json()
+
+        assert put("A", 25, after=0) == (200, {"id": 1})
+        assert put("A", 25, after=0) == (200, {"id": 1})  # the same again, whose answer was lost
+        status, said = put("B", 20, after=0)
+        assert (status, said["error"]) == (409, "A changed this outline meanwhile; what was drawn since was not saved")
+        assert put("B", 20, after=1) == (200, {"id": 2})
+        assert put("A", 15, after=1)[0] == 409
+        assert put("C", 10) == (200, {"id": 3})  # a client that knows nothing of it
+        assert put("C", 10, after=-1)[0] == 422
+        history = opened.get(f"/api/cases/{case}").json()["corrections"]
+        assert [(each["id"], each["reader"]) for each in history] == [(1, "A"), (2, "B"), (3, "C")]
+
+
 def test_wrong_requests_are_sentences(tmp_path: Path) -> None:
     with client(tmp_path) as opened:
         case = add(opened)

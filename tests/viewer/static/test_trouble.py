@@ -25,6 +25,35 @@ def test_what_found_no_answer_is_sent_again_by_itself(browser: Any, tmp_path: Pa
         reader.done()
 
 
+def test_a_stroke_on_what_another_window_changed_is_not_kept_and_the_page_says_so(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        one = Reader(browser, url)
+        one.drop(png())
+        one.page.fill("#reader", "Dr Bell")
+        one.page.locator("#reader").blur()
+        other = Reader(browser, url)
+        other.page.wait_for_selector(".lesion")
+        one.press("b")
+        one.stroke((20, 20), (20, 100))
+        drawn = one.area()
+        other.press("b")
+        other.stroke((140, 20), (140, 100))
+        other.until(f"import('/static/js/desk.js').then(({{ desk: {{ work }} }}) => work.lesions.length === 2 && "
+                    f"work.mask?.data.reduce((a, b) => a + b, 0) === {drawn})")  # fmt: skip
+        other.page.wait_for_selector("#trouble:not([hidden])")
+        assert other.text("#trouble span").startswith("Dr Bell changed this outline meanwhile")
+        other.stroke((140, 20), (140, 100))
+        both = other.area()
+        assert both > drawn
+        other.press("z", "Shift+Z")
+        assert other.text("#saving") == "All saved"
+        other.open(url)
+        other.settled()
+        assert other.area() == both
+        one.done()
+        other.done()
+
+
 def test_a_token_is_asked_for_until_it_is_right(browser: Any, tmp_path: Path) -> None:
     with served(tmp_path, token=TOKEN) as url:
         page = browser.new_page()
@@ -65,6 +94,7 @@ def test_what_is_not_outlined_yet_shows_nothing_of_the_case_before_it(browser: A
         reader.page.keyboard.press("a")  # nobody accepts what nobody saw
         reader.page.wait_for_timeout(100)
         assert reader.page.get_attribute("#accept", "aria-pressed") == "false"
+        reader.page.mouse.click(*reader.spot(20, 20))  # and nobody draws on it
         held[0].continue_()
         reader.settled()
         assert reader.text("#headline") == "1 lesion"

@@ -139,7 +139,7 @@ async def get_mask(desk: AtDesk, case: CaseId, number: FrameNumber, model: Model
     return CurrentMask(mask=mask, by=last.reader if last else None, at=last.at if last else None)
 
 
-@router.put("/{case}/frames/{number}/mask", summary="Save a correction")
+@router.put("/{case}/frames/{number}/mask", summary="Save a correction", responses=refusals(409))
 def save_mask(desk: AtDesk, case: CaseId, number: FrameNumber, form: CorrectionForm) -> Saved:
     """Keep a mask as a reader left it after a stroke. When this answers, it is on the disk."""
     frame = desk.store.frame(case, number)
@@ -147,7 +147,7 @@ def save_mask(desk: AtDesk, case: CaseId, number: FrameNumber, form: CorrectionF
         masks.decode(form.mask.model_dump(), (frame.height, frame.width))
     except ValueError as error:
         raise BadUpload(f"the mask does not fit: {error}", "send the image's own size") from error
-    added = desk.store.add_correction(case, number, form.reader, form.action, form.mask.model_dump())
+    added = desk.store.add_correction(case, number, form.reader, form.action, form.mask.model_dump(), form.after)
     return Saved(id=added)
 
 

@@ -17,6 +17,7 @@ export const list = new List($("cases"), $("filter"), $("count"), (id) => openCa
 
 saver.told = (state, error) => saving(state, error, () => saver.send());
 saver.saved = (place) => refresh(place.case);
+saver.stale = renew;
 desk.shown = show;
 
 /** Ask another model from now on. */
@@ -63,6 +64,29 @@ export async function openFrame(details, number) {
   } finally {
     clearTimeout(late);
     if (opening === mine) $("busy").hidden = true;
+  }
+}
+
+/** Somebody else changed a frame: let go of what was drawn on it, and show what stands. */
+async function renew({ case: id, frame }, error) {
+  const details = cases.get(id), { work } = desk, shown = work?.details === details && work.place.frame === frame;
+  for (const key of [...works.keys()]) if (key.startsWith(`${id}/${frame}/`)) works.delete(key);
+  if (shown) {
+    giveUp();
+    Object.assign(work, { mask: null, beforeThreshold: null });
+    desk.view.measured([]);
+    unmeasured();
+  }
+  trouble(error);
+  try {
+    const fresh = await server.details(id);
+    for (const kind of ["corrections", "decisions"]) {
+      const others = details[kind].filter((each) => each.number !== frame);
+      details[kind].splice(0, Infinity, ...others, ...fresh[kind].filter((each) => each.number === frame));
+    }
+    if (shown && desk.work === work) await openFrame(details, frame);
+  } catch (failed) {
+    trouble(failed);
   }
 }
 
