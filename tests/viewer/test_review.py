@@ -111,3 +111,27 @@ def test_with_two_models_what_was_accepted_is_what_was_seen(tmp_path: Path) -> N
     (change,) = review.changes(store)
     assert (change.first_pixels, change.final_pixels, change.dice) == (least["strict"], least["strict"], 1.0)
     store.close()
+
+
+def test_a_label_on_what_was_never_predicted_is_written_and_told(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        for case, bottom in ((1, 81), (2, 40)):  # the second one says that there is no lesion
+            assert add(opened, png(height=120 + case), f"{case}.png") == case
+            mask = np.zeros((120 + case, 160), bool)
+            mask[40:bottom, 50:90] = True
+            form = {"reader": "A", "action": "label", "mask": masks.encode(mask)}
+            assert opened.put(f"/api/cases/{case}/frames/1/mask", json=form).status_code == 200
+        add(opened, png(height=123), "3.png")
+        assert [each["corrected"] for each in opened.get("/api/cases").json()] == [1, 1, 0]
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    assert review.export(store, tmp_path / "out", undecided=True) == 2
+    samples = open_set(f"folder:{tmp_path / 'out' / review.MANIFEST}").samples
+    assert [(each.label, int(each.read()[1].sum())) for each in samples] == [("unknown", 41 * 40), ("normal", 0)]
+    found = list(review.changes(store))
+    assert [(each.dice, each.first_pixels, each.final_pixels) for each in found] == [
+        (None, None, 41 * 40),
+        (None, None, 0),
+    ]
+    (row, _) = review.report(found)
+    assert (row.frames, row.corrected, row.dice_mean, row.dice_least) == (2, 2, None, None)
+    store.close()
