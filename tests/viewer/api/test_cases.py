@@ -179,6 +179,19 @@ def test_wrong_requests_are_sentences(tmp_path: Path) -> None:
         assert opened.get("/api/cases/1").json()["corrections"] == []
 
 
+def test_a_pixel_size_that_no_scan_has_is_refused_as_when_a_file_is_sent(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        case = add(opened)
+        for row, column, right in ((9.9, 9.9, False), (0.1, 9.9, False), (0.01, 0.01, False), (0.1, 0.2, True)):
+            kept = opened.put(f"/api/cases/{case}/spacing", json={"row": row, "column": column})
+            sent = opened.post("/api/predict", files={"file": png()}, data={"spacing": f"{row},{column}"})
+            assert (kept.status_code, sent.status_code) == ((204, 200) if right else (422, 422))
+            if not right:
+                assert "a scan has 2 to 300 mm" in kept.json()["error"]
+        assert opened.get(f"/api/cases/{case}").json()["spacing"] == [0.1, 0.2]
+        assert opened.put("/api/cases/9/spacing", json={"row": 0.1, "column": 0.1}).status_code == 404
+
+
 def test_a_store_that_cannot_be_written_still_shows(tmp_path: Path) -> None:
     with client(tmp_path) as opened:
         case = add(opened)

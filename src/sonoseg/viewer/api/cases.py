@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, UploadFile
 
 from sonoseg.images import masks
+from sonoseg.images.reading import check_spacing
 from sonoseg.viewer.api.asked import AtDesk, CaseId, FrameNumber, ModelName, Responses, refusals
 from sonoseg.viewer.forms import (
     CaseDetails,
@@ -85,7 +86,10 @@ def remove_case(desk: AtDesk, case: CaseId) -> None:
 @router.put("/{case}/spacing", summary="Say how large a pixel is", status_code=204)
 def set_spacing(desk: AtDesk, case: CaseId, spacing: Spacing) -> None:
     """Keep the size of a pixel as a reader measured it; it counts before the file's."""
-    desk.store.set_spacing(case, (spacing.row, spacing.column))
+    measured = spacing.row, spacing.column
+    for frame in desk.store.frames(case):
+        check_spacing((frame.height, frame.width), measured, "the image")
+    desk.store.set_spacing(case, measured)
 
 
 @router.delete("/{case}/spacing", summary="Take the file's pixel size again", status_code=204)
