@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import dicom_files
 import sonoseg
 from serving import READER, add, client, png, telling, tiny
 from sonoseg.images import masks
@@ -89,6 +90,24 @@ def test_the_page_gets_what_it_draws(tmp_path: Path) -> None:
         assert (masks.decode(current["mask"], (120, 160)) == expected.mask).all()
         (listed,) = opened.get("/api/cases").json()
         assert (listed["predicted"], listed["lesions"], listed["corrected"]) == (1, 1, 0)
+
+
+def test_what_a_file_says_of_its_pixels_is_told_as_when_it_is_sent(tmp_path: Path) -> None:
+    scan = dicom_files.variants()["with colour flow"]
+    content = dicom_files.write(tmp_path / "scan.dcm", scan).read_bytes()
+    left, top, right, bottom = scan.inside or (0, 0, 0, 0)
+    with client(tmp_path) as opened:
+        (sent,) = opened.post("/api/predict", files={"file": content}).json()["documents"]
+        case = add(opened, content, "scan.dcm")
+        place = f"/api/cases/{case}/frames/1"
+        windows = json.loads(opened.get(f"{place}/image").headers["sonoseg-windows"])
+        assert windows[0] == [top, left, bottom - top + 1, right - left + 1]
+        kept = opened.get(f"{place}/findings").json()
+        assert len(kept["notes"]) == 2
+        for key in ("notes", "spacing_mm", "lesions"):
+            assert kept[key] == sent[key]
+        opened.put(f"/api/cases/{case}/spacing", json={"row": 0.1, "column": 0.1})
+        assert opened.get(f"{place}/findings").json()["notes"] == []  # a reader measured it
 
 
 def test_presence_comes_beside_the_probability_and_in_what_is_found(tmp_path: Path) -> None:

@@ -5,19 +5,22 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import dicom_files
+from dicom_files import Region, Scan
 from reader import Reader
 from serving import png, served, telling, two
 from sonoseg.images import masks
 from sonoseg.prediction import modelfile
 from sonoseg.viewer.models import Broken, Models
 from sonoseg.viewer.store import Store
-from tiny_model import scan
+from tiny_model import scan, write_model
 
 
 @pytest.fixture
@@ -235,6 +238,20 @@ def test_what_is_judged_fast_is_kept_in_its_order(browser: Any, site: str, tmp_p
     store.close()
     assert words == [("open", "seen"), ("rejected", "seen"), ("accepted", "seen"), ("rejected", "seen")]
     reader.done()
+
+
+def test_a_lesion_is_small_by_its_window_and_not_by_the_whole_picture(browser: Any, tmp_path: Path) -> None:
+    box = (24, 10, 135, 105)
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan((600, 600), inside=box, regions=(Region(box),)))
+    predictor = replace(modelfile.load(write_model(tmp_path / "tiny.onnx")), smallest_lesion=0.01)
+    (lesion,) = predictor.predict(path).lesions
+    assert lesion.pixels < 0.01 * 600 * 600
+    with served(tmp_path, Models({"tiny": predictor})) as url:
+        reader = Reader(browser, url)
+        reader.drop(path.read_bytes(), "scan.dcm")
+        assert reader.text("#headline") == "1 lesion"
+        assert reader.area() == lesion.pixels
+        reader.done()
 
 
 def test_with_two_models_what_is_judged_and_exported_is_what_is_seen(browser: Any, tmp_path: Path) -> None:

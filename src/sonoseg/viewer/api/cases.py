@@ -1,6 +1,7 @@
 """Files that are kept: opened, looked at, corrected, judged."""
 
 import gzip
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, UploadFile
@@ -23,13 +24,24 @@ from sonoseg.viewer.forms import (
     listed,
 )  # fmt: skip
 from sonoseg.viewer.forms import Runs as RunsForm
-from sonoseg.viewer.frames import thumbnail
+from sonoseg.viewer.frames import thumbnail, windows_of
 from sonoseg.viewer.records import Correction
 from sonoseg.viewer.refusals import BadUpload
 
 router = APIRouter(prefix="/api/cases", tags=["cases"], responses=refusals(404))
 
 _PNG: Responses = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+_IMAGE: Responses = {
+    200: {
+        **_PNG[200],
+        "headers": {
+            "Sonoseg-Windows": {
+                "description": "JSON: the parts that show tissue, each [top, left, height, width]; none for all of it",
+                "schema": {"type": "string"},
+            }
+        },
+    }
+}
 _STEPS: Responses = {
     200: {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -104,10 +116,11 @@ def get_thumbnail(desk: AtDesk, case: CaseId) -> Response:
     return Response(thumbnail(desk.store.frame(case, 1)), media_type="image/png")
 
 
-@router.get("/{case}/frames/{number}/image", summary="An image", response_class=Response, responses=_PNG)
+@router.get("/{case}/frames/{number}/image", summary="An image", response_class=Response, responses=_IMAGE)
 def get_image(desk: AtDesk, case: CaseId, number: FrameNumber) -> Response:
     """Give an image as a grey PNG."""
-    return Response(desk.store.frame(case, number).picture, media_type="image/png")
+    frame = desk.store.frame(case, number)
+    return Response(frame.picture, media_type="image/png", headers={"Sonoseg-Windows": json.dumps(windows_of(frame))})
 
 
 @router.get(

@@ -83,7 +83,12 @@ export function open(file) {
   return json("POST", "/api/cases", form);
 }
 
-export const picture = async (place) => (await ask("GET", `${frame(place)}/image`)).blob();
+/** {blob, windows}: the parts that show tissue, [top, left, height, width] each, none for all of it. */
+export async function picture(place) {
+  const answer = await ask("GET", `${frame(place)}/image`);
+  return { blob: await answer.blob(), windows: JSON.parse(answer.headers.get("Sonoseg-Windows")) };
+}
+
 export const thumbnail = async (id) => (await ask("GET", `/api/cases/${id}/thumbnail`)).blob();
 export const mask = (place, model) => json("GET", `${frame(place)}/mask${seen(model)}`);
 export const saveMask = (place, form, leaving = false) => json("PUT", `${frame(place)}/mask`, form, { keepalive: leaving });
