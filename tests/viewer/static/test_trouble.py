@@ -5,6 +5,7 @@ from typing import Any
 
 from reader import Reader
 from serving import png, served
+from sonoseg.viewer.store import Store
 
 TOKEN = "0123456789abcdef"
 
@@ -37,11 +38,19 @@ def test_a_stroke_on_what_another_window_changed_is_not_kept_and_the_page_says_s
         one.stroke((20, 20), (20, 100))
         drawn = one.area()
         other.press("b")
-        other.stroke((140, 20), (140, 100))
+        other.page.route("**/mask", lambda route: (other.page.wait_for_timeout(300), route.continue_()))
+        other.stroke((140, 20), (140, 100), lift=False)
+        other.page.mouse.up()
+        other.page.keyboard.press("a")  # before the page knows that what is accepted was not kept
+        assert other.page.get_attribute("#accept", "aria-pressed") == "true"
         other.until(f"import('/static/js/desk.js').then(({{ desk: {{ work }} }}) => work.lesions.length === 2 && "
                     f"work.mask?.data.reduce((a, b) => a + b, 0) === {drawn})")  # fmt: skip
         other.page.wait_for_selector("#trouble:not([hidden])")
         assert other.text("#trouble span").startswith("Dr Bell changed this outline meanwhile")
+        assert other.page.get_attribute("#accept", "aria-pressed") == "false"
+        store = Store(tmp_path / "reviews.sqlite3", writable=False)
+        assert store.decisions(1) == []
+        store.close()
         other.stroke((140, 20), (140, 100))
         both = other.area()
         assert both > drawn

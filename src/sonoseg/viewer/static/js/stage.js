@@ -56,7 +56,8 @@ export async function openFrame(details, number) {
   }
   const late = setTimeout(() => opening === mine && ($("busy").hidden = false), 150);
   try {
-    await saver.settled().catch(() => {}); // it was told
+    const unsaved = details.corrections.some((each) => each.number === number && !each.id);
+    if (unsaved) await saver.settled().catch(() => {}); // the mask is asked for; what failed was told
     const work = await Work.load(details, number, model, (seen) => opening === mine && stage(seen));
     hold(key, work);
     if (opening === mine) arrive(work);
@@ -69,7 +70,7 @@ export async function openFrame(details, number) {
 
 /** Somebody else changed a frame: let go of what was drawn on it, and show what stands. */
 async function renew({ case: id, frame }, error) {
-  const details = cases.get(id), { work } = desk, shown = work?.details === details && work.place.frame === frame;
+  const details = cases.get(id), { work } = desk, shown = work?.place.case === id && work.place.frame === frame;
   for (const key of [...works.keys()]) if (key.startsWith(`${id}/${frame}/`)) works.delete(key);
   if (shown) {
     giveUp();
