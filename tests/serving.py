@@ -1,5 +1,6 @@
 """A service that runs in a test, on the model that finds what is dark."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from sonoseg.prediction import modelfile
 from sonoseg.viewer.app import create
 from sonoseg.viewer.models import Models
 from sonoseg.viewer.settings import Settings
-from tiny_model import scan, write_model
+from tiny_model import record, scan, write_model
 
 READER = "Dr Bell"
 
@@ -29,6 +30,13 @@ def telling(folder: Path, least_presence: float) -> Models:
     """The same that tells presence as well, and draws nothing where it is lower: 0.7 with a lesion, 0.4 without."""
     path = write_model(folder / "telling.onnx", presence=True)
     return Models({"telling": replace(modelfile.load(path, "onnxruntime", 1), least_presence=least_presence)})
+
+
+def two(folder: Path) -> Models:
+    """The same, and one that draws less of it, as "strict"."""
+    told = json.dumps(record(name="strict", threshold=0.95))
+    path = write_model(folder / "strict.onnx", {"sonoseg": told})
+    return Models({**tiny(folder).loaded, "strict": modelfile.load(path, "onnxruntime", 1)})
 
 
 @contextmanager

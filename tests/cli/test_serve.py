@@ -141,3 +141,16 @@ def test_reviews_are_exported_and_reported(
     assert command(monkeypatch, "review", "report", *store, "--out", str(tmp_path / "report.csv")) == 0
     assert "Dr Bell: 1 frames, 0 corrected, 1 accepted" in capsys.readouterr().out
     assert (tmp_path / "report.csv").read_text().splitlines()[1].startswith("1,1,Dr Bell,")
+
+
+def test_a_report_of_labels_alone_compares_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with client(tmp_path) as opened:
+        add(opened)
+        form = {"reader": "Dr Bell", "action": "label", "mask": masks.encode(np.eye(120, 160, dtype=bool))}
+        opened.put("/api/cases/1/frames/1/mask", json=form)
+    words = ["--store", str(tmp_path / "reviews.sqlite3"), "--out", str(tmp_path / "report.csv")]
+    assert command(monkeypatch, "review", "report", *words) == 0
+    assert "Dr Bell: 1 frames, 1 corrected, 0 accepted, 0 rejected; nothing was predicted" in capsys.readouterr().out
+    assert (tmp_path / "report.csv").read_text().splitlines()[1].endswith(",open,1,,,120")

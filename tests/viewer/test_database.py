@@ -1,4 +1,6 @@
+import os
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -68,3 +70,21 @@ def test_what_was_written_is_flushed_to_the_disk(tmp_path: Path) -> None:
     asked = {name: database._rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert asked == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     database.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are those of POSIX")
+def test_nobody_else_reads_what_is_kept(tmp_path: Path) -> None:
+    former = os.umask(0o022)
+    try:
+        stands, ours = tmp_path / "stands", tmp_path / "above" / "ours"
+        stands.mkdir()
+        for folder in (stands, ours):
+            database = Database(folder / "reviews.sqlite3")
+            with database._writing() as db:
+                db.execute("INSERT INTO cases (name, sha256, added) VALUES ('a', 'a', '')")
+            kept = {each.name: each.stat().st_mode & 0o777 for each in folder.iterdir()}
+            assert kept == dict.fromkeys((f"reviews.sqlite3{end}" for end in ("", "-wal", "-shm")), 0o600)
+            database.close()
+        assert [each.stat().st_mode & 0o777 for each in (stands, ours)] == [0o755, 0o700]
+    finally:
+        os.umask(former)

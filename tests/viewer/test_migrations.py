@@ -7,7 +7,7 @@ import pytest
 
 from sonoseg.viewer import database
 from sonoseg.viewer.migrations import STEPS, VERSION
-from sonoseg.viewer.records import Frame, Stored
+from sonoseg.viewer.records import Frame, Judgement, Stored
 from sonoseg.viewer.refusals import StoreUnavailable
 from sonoseg.viewer.store import Store
 
@@ -50,6 +50,24 @@ def test_predictions_of_the_first_version_are_still_read(tmp_path: Path) -> None
     store = Store(path)
     store.add_prediction(1, 1, Stored("d", "other", {"counts": [64], "size": [8, 8]}, 0, b"\x03", presence=0.25))
     assert [found.presence for key in ("c", "d") if (found := store.prediction(1, 1, key))] == [None, 0.25]
+    store.close()
+
+
+def test_decisions_of_the_second_version_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.sqlite3"
+    with sqlite3.connect(path) as db:
+        db.executescript("".join(STEPS[:2]) + "PRAGMA user_version = 2")
+        db.execute("INSERT INTO cases (name, sha256, added) VALUES ('a.png', 'a', '')")
+        db.execute("INSERT INTO frames VALUES (1, 1, 8, 8, NULL, NULL, NULL, NULL, 0, x'01')")
+        db.execute("INSERT INTO decisions VALUES (1, 1, 1, 'A', '2026', 'accepted', 'clear')")
+    db.close()
+    for writable in (False, True):
+        store = Store(path, writable)
+        assert store.decisions(1) == [Judgement(1, "A", "2026", "accepted", "clear")]
+        store.close()
+    store = Store(path)
+    store.add_decision(1, 1, "B", "rejected", "", "c")
+    assert [each.checksum for each in store.decisions(1)] == [None, "c"]
     store.close()
 
 

@@ -3,9 +3,12 @@ from pathlib import Path
 import pytest
 
 from serving import tiny
+from sonoseg.errors import UserError
 from sonoseg.viewer import models
+from sonoseg.viewer.app import create
 from sonoseg.viewer.models import Broken, Models
 from sonoseg.viewer.refusals import ModelUnavailable, NotThere
+from sonoseg.viewer.settings import Settings
 from tiny_model import write_model
 
 
@@ -31,6 +34,15 @@ def test_the_first_one_is_the_default_and_an_unknown_one_names_the_known(tmp_pat
     with pytest.raises(ModelUnavailable, match="it is damaged") as refused:
         both.get("two")
     assert refused.value.hint == "export it again"
+
+
+def test_two_of_one_name_are_refused_before_one_is_loaded(tmp_path: Path) -> None:
+    paths = [str(tmp_path / place / "best.onnx") for place in ("a", "b")]
+    with pytest.raises(UserError, match=r"two models would both be called best: .*a.*best.onnx and .*b") as refused:
+        create(Settings(store=tmp_path / "s", models=("default", *paths)))
+    assert "rename" in refused.value.hint
+    with pytest.raises(UserError, match="both be called default: default and default"):
+        models.load(["default", "default"], None, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving import add, client, png
+from serving import add, client, png, two
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.images import masks
 from sonoseg.viewer import review
 from sonoseg.viewer.store import Store
+from tiny_model import scan
 
 
 def reviewed(folder: Path) -> Store:
@@ -86,3 +87,51 @@ def test_nothing_reviewed_is_said(tmp_path: Path) -> None:
         add(opened)
     with pytest.raises(UserError, match="nothing that was accepted"):
         review.export(Store(tmp_path / "reviews.sqlite3", writable=False), tmp_path / "out")
+
+
+def test_with_two_models_what_was_accepted_is_what_was_seen(tmp_path: Path) -> None:
+    loaded = two(tmp_path)
+    least = {name: int(loaded.get(name).predict(scan()).mask.sum()) for name in ("tiny", "strict")}
+    assert least["strict"] < least["tiny"]
+    with client(tmp_path, loaded) as opened:
+        case = add(opened)
+        place = f"/api/cases/{case}/frames/1"
+        for name in ("tiny", "strict"):
+            opened.get(f"{place}/probability", params={"model": name})
+        form = {"reader": "A", "decision": "accepted"}
+        judged = opened.post(f"{place}/decisions", json=form, params={"model": "strict"})
+        assert judged.json()["checksum"] == loaded.get("strict").model.checksum
+        told = {name: opened.get(f"{place}/findings", params={"model": name}).json() for name in least}
+        assert told["strict"]["review"]["decision"]["decision"] == "accepted"
+        assert "review" not in told["tiny"]  # nobody accepted what it drew
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    assert review.export(store, tmp_path / "out") == 1
+    (sample,) = open_set(f"folder:{tmp_path / 'out' / review.MANIFEST}").samples
+    assert int(sample.read()[1].sum()) == least["strict"]
+    (change,) = review.changes(store)
+    assert (change.first_pixels, change.final_pixels, change.dice) == (least["strict"], least["strict"], 1.0)
+    store.close()
+
+
+def test_a_label_on_what_was_never_predicted_is_written_and_told(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        for case, bottom in ((1, 81), (2, 40)):  # the second one says that there is no lesion
+            assert add(opened, png(height=120 + case), f"{case}.png") == case
+            mask = np.zeros((120 + case, 160), bool)
+            mask[40:bottom, 50:90] = True
+            form = {"reader": "A", "action": "label", "mask": masks.encode(mask)}
+            assert opened.put(f"/api/cases/{case}/frames/1/mask", json=form).status_code == 200
+        add(opened, png(height=123), "3.png")
+        assert [each["corrected"] for each in opened.get("/api/cases").json()] == [1, 1, 0]
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    assert review.export(store, tmp_path / "out", undecided=True) == 2
+    samples = open_set(f"folder:{tmp_path / 'out' / review.MANIFEST}").samples
+    assert [(each.label, int(each.read()[1].sum())) for each in samples] == [("unknown", 41 * 40), ("normal", 0)]
+    found = list(review.changes(store))
+    assert [(each.dice, each.first_pixels, each.final_pixels) for each in found] == [
+        (None, None, 41 * 40),
+        (None, None, 0),
+    ]
+    (row, _) = review.report(found)
+    assert (row.frames, row.corrected, row.dice_mean, row.dice_least) == (2, 2, None, None)
+    store.close()

@@ -86,10 +86,14 @@ def report(
     if not found:
         raise UserError("nobody has corrected or judged anything yet", hint="sonoseg serve", exit_code=1)
     for row in review.report(found):
+        compared = (
+            "nothing was predicted"
+            if row.dice_mean is None
+            else f"Dice of first and final {row.dice_mean:.3f}, median {row.dice_median:.3f}, least {row.dice_least:.3f}"
+        )
         typer.echo(
             f"{row.reader}: {row.frames} frames, {row.corrected} corrected, {row.accepted} accepted, "
-            f"{row.rejected} rejected; Dice of first and final {row.dice_mean:.3f}, median {row.dice_median:.3f}, "
-            f"least {row.dice_least:.3f}"
+            f"{row.rejected} rejected; {compared}"
         )
     if out:
         write_csv(out, review.CHANGE_COLUMNS, (vars(each) for each in found))
@@ -112,6 +116,7 @@ def _listen(settings: "Settings", browser: bool) -> None:
 
     from sonoseg.viewer.app import create
 
+    service = create(settings)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family)
@@ -129,5 +134,5 @@ def _listen(settings: "Settings", browser: bool) -> None:
     if browser and sys.stdout.isatty():
         threading.Timer(1.0, webbrowser.open, (url,)).start()
     # No log of addresses: MONAI Label's hold names of images.
-    config = uvicorn.Config(create(settings), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(service, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])

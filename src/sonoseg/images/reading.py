@@ -196,14 +196,19 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
         )
     if not spacing:
         return image
-    sides = [pixels * each for pixels, each in zip(image.shape, spacing, strict=True)]
+    check_spacing(image.shape, spacing, image.source or "the image")
+    return replace(image, spacing=spacing, notes=())
+
+
+def check_spacing(shape: tuple[int, int], spacing: tuple[float, float], name: str) -> None:
+    """Refuse a size of a pixel that makes no scan of an image, (H, W). Errors: ``UserError``."""
+    sides = [pixels * each for pixels, each in zip(shape, spacing, strict=True)]
     if not PLAUSIBLE[0] <= min(sides) <= max(sides) <= PLAUSIBLE[1]:
         raise UserError(
-            f"at this spacing {image.source or 'the image'} would be {sides[1]:.0f} mm wide and {sides[0]:.0f} mm "
-            f"high; a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
+            f"at this spacing {name} would be {sides[1]:.0f} mm wide and {sides[0]:.0f} mm high; "
+            f"a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
             hint="give the size of one pixel in mm, such as --spacing 0.07",
         )
-    return replace(image, spacing=spacing, notes=())
 
 
 def spacing_of(text: str) -> tuple[float, float]:

@@ -35,7 +35,12 @@ _log = logging.getLogger(__name__)
 
 
 def create(settings: Settings, loaded: Models | None = None) -> FastAPI:
-    """Make the service. loaded: its models; None loads them beside the first requests."""
+    """Make the service. loaded: its models; None loads them beside the first requests.
+
+    Errors: ``UserError`` where two models have one name.
+    """
+    if loaded is None:
+        models.called(settings.models)
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:

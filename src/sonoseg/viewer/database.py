@@ -3,11 +3,12 @@
 A transaction that ended is on the disk (WAL, synchronous), whatever kills the process.
 """
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sonoseg.viewer.migrations import STEPS, VERSION
@@ -16,18 +17,21 @@ from sonoseg.viewer.refusals import StoreUnavailable
 _BUSY = 10.0
 """Seconds that another process may hold the store."""
 
+_making = threading.Lock()
+
 
 class Database:
     """An open file, for any thread. Errors: ``StoreUnavailable`` for what is no store, or of a newer version.
 
-    writable: whether it may be changed; a file that is not there yet is made then.
+    writable: whether it may be changed; a file that is not there is made then, for its owner alone, as is its folder.
     """
 
     def __init__(self, path: Path, writable: bool = True) -> None:
         self.path, self._lock = path, threading.RLock()
         try:
             if writable:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _make(path)
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}",
                 uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False,
@@ -116,3 +120,12 @@ class Database:
                 raise StoreUnavailable(
                     f"the review store cannot be read ({error})", hint="check the disk that it is on"
                 ) from error
+
+
+def _make(path: Path) -> None:
+    """Make a file for its owner alone, where there is none; SQLite gives those that lie beside it the same rights.
+
+    One at a time: closing a file takes the locks that others of this process, by SQLite, have on it.
+    """
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

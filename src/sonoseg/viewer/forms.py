@@ -40,11 +40,12 @@ class Runs(Form):
 
 
 class CorrectionForm(Form):
-    """A mask as it stands after one stroke."""
+    """A mask as it stands after one stroke. after: the last correction that was known, 0 for none; null: unchecked."""
 
     reader: Name
     action: Annotated[str, Field(pattern=r"^[a-z ]{1,40}$", examples=["brush"])]
     mask: Runs
+    after: Annotated[int, Field(ge=0, le=(1 << 53) - 1)] | None = None
 
 
 class DecisionForm(Form):
@@ -76,13 +77,14 @@ class CorrectionInfo(BaseModel):
 
 
 class DecisionInfo(BaseModel):
-    """A decision about a frame."""
+    """A decision about a frame. checksum: of the model whose outline was seen; null where that was not kept."""
 
     number: int
     reader: str
     at: str
     decision: Literal["accepted", "rejected", "open"]
     comment: str
+    checksum: str | None
 
 
 class CaseInfo(BaseModel):

@@ -1,30 +1,44 @@
-"""Images of stored frames. The windows of an image that show tissue travel in its picture."""
+"""Images of stored frames. The windows of an image that show tissue travel in its picture, and its notes."""
 
 import json
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import PIL.Image
 
 from sonoseg.images.pictures import Image, Window, encode_png, from_picture
 from sonoseg.viewer.records import Frame
 
-_WINDOWS = "Windows"
+_WINDOWS, _NOTES = "Windows", "Notes"
 _THUMBNAIL = (96, 96)
 
 
 def picture_of(image: Image) -> bytes:
     """Give the PNG that is stored of an image, from which ``image_of`` makes it again."""
-    return encode_png(image.pixels, {_WINDOWS: json.dumps(image.windows)})
+    return encode_png(image.pixels, {_WINDOWS: json.dumps(image.windows), _NOTES: json.dumps(image.notes)})
 
 
 def image_of(frame: Frame, spacing: tuple[float, float] | None = None) -> Image:
-    """Give the image of a frame; spacing: (row, column) in mm as a reader set it."""
+    """Give the image of a frame; spacing: (row, column) in mm as a reader set it, of which its file notes nothing."""
     with PIL.Image.open(BytesIO(frame.picture), formats=("PNG",)) as picture:
-        told = getattr(picture, "text", {}).get(_WINDOWS, "[]")
+        windows, notes = _windows(picture), () if spacing else tuple(_told(picture, _NOTES))
         image = from_picture(picture)
-    windows = tuple(Window(*window) for window in json.loads(told))
-    return replace(image, spacing=spacing or frame.spacing, coloured=frame.coloured, windows=windows)
+    return replace(image, spacing=spacing or frame.spacing, coloured=frame.coloured, windows=windows, notes=notes)
+
+
+def windows_of(frame: Frame) -> tuple[Window, ...]:
+    """Give the windows of a frame that show tissue, none for all of it; its picture is not decoded."""
+    with PIL.Image.open(BytesIO(frame.picture), formats=("PNG",)) as picture:
+        return _windows(picture)
+
+
+def _windows(picture: PIL.Image.Image) -> tuple[Window, ...]:
+    return tuple(Window(*window) for window in _told(picture, _WINDOWS))
+
+
+def _told(picture: PIL.Image.Image, key: str) -> Any:
+    return json.loads(picture.info.get(key, "[]"))
 
 
 def thumbnail(frame: Frame) -> bytes:

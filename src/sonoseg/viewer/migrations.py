@@ -33,6 +33,7 @@ STEPS = (
     CREATE INDEX decisions_frame ON decisions (case_id, number, id);
     """,
     "ALTER TABLE predictions ADD COLUMN presence REAL;",
+    "ALTER TABLE decisions ADD COLUMN checksum TEXT;",
 )
 """SQL of each step; a store of version n has seen the first n. A step that was released is never changed."""
 

@@ -39,16 +39,33 @@ class Models:
 
 
 def load(names: Sequence[str], backend: str | None, threads: int | None, parallel: int) -> Models:
-    """Load models; what fails is told when it is asked for. parallel: images at the same time."""
+    """Load models; what fails is told when it is asked for. parallel: images at the same time.
+
+    Errors: as ``called``.
+    """
     found: dict[str, Predictor | Broken] = {}
-    for name in names:
+    for short, name in called(names).items():
         try:
-            predictor = found[_short(name)] = modelfile.load(name, backend, threads, parallel)
+            predictor = found[short] = modelfile.load(name, backend, threads, parallel)
             predictor.predict(np.zeros((64, 64), np.uint8))  # the first one is slow
         except UserError as error:
             _log.warning("a model cannot be used: %s", error)
-            found[_short(name)] = Broken(str(error), error.hint)
+            found[short] = Broken(str(error), error.hint)
     return Models(found)
+
+
+def called(names: Sequence[str]) -> dict[str, str]:
+    """Give models by the names that people choose by. Errors: ``UserError`` where two would have the same."""
+    found = dict[str, str]()
+    for name in names:
+        short = _short(name)
+        if short in found:
+            raise UserError(
+                f"two models would both be called {short}: {found[short]} and {name}",
+                hint="rename one of the files, or give it once",
+            )
+        found[short] = name
+    return found
 
 
 def _short(name: str) -> str:

@@ -115,18 +115,22 @@ class Correction:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a reader decided about a frame."""
+    """What a reader decided about a frame.
+
+    checksum: of the model whose outline was seen; None where it was decided before that was kept.
+    """
 
     number: int
     reader: str
     at: str
     decision: Decision
     comment: str
+    checksum: str | None = None
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Self:
-        """Make it of its row."""
-        return cls(row["number"], row["reader"], row["at"], row["decision"], row["comment"])
+        """Make it of its row; a store of an earlier version that is only read has no checksum."""
+        return cls(row["number"], row["reader"], row["at"], row["decision"], row["comment"], dict(row).get("checksum"))
 
 
 def text_of(mask: Runs) -> str:

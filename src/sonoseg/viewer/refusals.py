@@ -23,6 +23,12 @@ class NotThere(Refusal):
     status = 404
 
 
+class Stale(Refusal):
+    """What it was made of is not what stands any more."""
+
+    status = 409
+
+
 class StoreUnavailable(Refusal):
     """The store cannot be read, or cannot be written."""
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
+import numpy as np
+
 from sonoseg.data.sets.manifest import COLUMNS
 from sonoseg.errors import UserError
 from sonoseg.files import write_bytes, write_csv
 from sonoseg.images import masks
 from sonoseg.images.pictures import encode_mask
+from sonoseg.viewer.records import Stored
 from sonoseg.viewer.reviewed import Reviewed, reviewed
 from sonoseg.viewer.store import Store
 
@@ -24,8 +27,9 @@ CHANGE_COLUMNS = (
 class Change:
     """What one reader made of one frame.
 
-    strokes: saved corrections, none where the reader left it as it was. dice: of what was predicted and what the reader
-    left, 1 where both are empty. at: of the reader's last word.
+    strokes: saved corrections, none where the reader left it as it was. dice: of what the reader saw predicted, or else
+    of what was predicted first, and what the reader left, 1 where both are empty; None, as first_pixels, where nothing
+    was predicted. at: of the reader's last word.
     """
 
     case: int
@@ -34,23 +38,26 @@ class Change:
     at: str
     decision: str
     strokes: int
-    dice: float
-    first_pixels: int
+    dice: float | None
+    first_pixels: int | None
     final_pixels: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one reader did. corrected: frames that the reader left otherwise than predicted. dice: over all frames."""
+    """What one reader did. corrected: frames that the reader left otherwise than predicted, or drew where nothing was.
+
+    dice: over all frames that were predicted, None where none was.
+    """
 
     reader: str
     frames: int
     corrected: int
     accepted: int
     rejected: int
-    dice_mean: float
-    dice_median: float
-    dice_least: float
+    dice_mean: float | None
+    dice_median: float | None
+    dice_least: float | None
 
 
 def export(store: Store, out: Path, undecided: bool = False) -> int:
@@ -88,22 +95,24 @@ def export(store: Store, out: Path, undecided: bool = False) -> int:
 
 
 def changes(store: Store) -> Iterator[Change]:
-    """Compare what each reader left of each frame with what was predicted first."""
+    """Compare what each reader left of each frame with what was predicted."""
     for each in _frames(store):
         corrections = store.corrections(each.case.id, each.frame.number)
         decisions = store.decisions(each.case.id, each.frame.number)
         for reader in dict.fromkeys([c.reader for c in corrections] + [d.reader for d in decisions]):
             own = [found for found in corrections if found.reader == reader]
             said = [found for found in decisions if found.reader == reader]
-            first = each.first
+            seen = store.prediction(each.case.id, each.frame.number, said[-1].checksum) if said else None
+            stored = seen or each.stored
+            first = masks.decode(stored.mask, each.shape)
             final = masks.decode(own[-1].mask, each.shape) if own else first
-            pixels = int(first.sum()), int(final.sum())
+            dice = masks.dice(first, final)
             yield Change(
                 case=each.case.id, frame=each.frame.number, reader=reader,
                 at=max([found.at for found in own[-1:]] + [found.at for found in said[-1:]]),
                 decision=said[-1].decision if said else "open", strokes=len(own),
-                dice=1.0 if (found := masks.dice(first, final)) is None else found,
-                first_pixels=pixels[0], final_pixels=pixels[1],
+                dice=None if not stored.made else 1.0 if dice is None else dice,
+                first_pixels=int(first.sum()) if stored.made else None, final_pixels=int(final.sum()),
             )  # fmt: skip
 
 
@@ -116,19 +125,28 @@ def report(found: list[Change]) -> list[Row]:
 
 
 def _row(reader: str, own: list[Change]) -> Row:
-    dice = [each.dice for each in own]
+    dice = [each.dice for each in own if each.dice is not None]
     return Row(
-        reader=reader, frames=len(own), corrected=sum(each.dice < 1 for each in own),
+        reader=reader, frames=len(own), corrected=sum(each.strokes > 0 and each.dice != 1 for each in own),
         accepted=sum(each.decision == "accepted" for each in own),
         rejected=sum(each.decision == "rejected" for each in own),
-        dice_mean=mean(dice), dice_median=median(dice), dice_least=min(dice),
+        dice_mean=mean(dice) if dice else None, dice_median=median(dice) if dice else None,
+        dice_least=min(dice, default=None),
     )  # fmt: skip
 
 
 def _frames(store: Store) -> Iterator[Reviewed]:
-    """All frames that were predicted."""
+    """All frames that were predicted or drawn on, each with the outline that was last decided about, or the first one.
+
+    That of a frame that was only drawn on is empty and was never made.
+    """
     for listed in store.cases():
         for frame in store.frames(listed.case.id):
-            stored = store.prediction(listed.case.id, frame.number)
+            decisions = store.decisions(listed.case.id, frame.number)
+            stored = store.prediction(listed.case.id, frame.number, decisions[-1].checksum if decisions else None)
             if stored:
                 yield reviewed(store, listed.case, frame.number, stored)
+            elif correction := store.correction(listed.case.id, frame.number):
+                none = Stored("", "", masks.encode(np.zeros((frame.height, frame.width), bool)), 0, b"")
+                whole = store.frame(listed.case.id, frame.number)
+                yield Reviewed(listed.case, whole, none, correction, decisions[-1] if decisions else None)

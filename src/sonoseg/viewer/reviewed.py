@@ -82,9 +82,13 @@ class Reviewed:
 def reviewed(store: Store, case: Case, number: int, stored: Stored) -> Reviewed:
     """Put together what the store holds about a frame; strokes that were all taken back correct nothing.
 
+    What was decided about the outline of another model, which nobody corrected, is not said of this one.
     Errors: ``NotThere``.
     """
     decisions, correction = store.decisions(case.id, number), store.correction(case.id, number)
+    judgement = decisions[-1] if decisions else None
+    if judgement and not correction and judgement.checksum not in {None, stored.checksum}:
+        judgement = None
     if correction and correction.mask == stored.mask:
         correction = None
-    return Reviewed(case, store.frame(case.id, number), stored, correction, decisions[-1] if decisions else None)
+    return Reviewed(case, store.frame(case.id, number), stored, correction, judgement)

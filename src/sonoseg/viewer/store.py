@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sonoseg.viewer.database import Database
 from sonoseg.viewer.records import Case, Correction, Decision, Frame, Judgement, Listed, Runs, Stored, text_of
-from sonoseg.viewer.refusals import NotThere
+from sonoseg.viewer.refusals import NotThere, Stale
 
 
 class Store(Database):
@@ -128,9 +128,23 @@ class Store(Database):
 
     # Reviews
 
-    def add_correction(self, case: int, number: int, reader: str, action: str, mask: Runs) -> int:
-        """Keep a mask as a reader left it; give its number. Errors: ``NotThere`` for a frame that is not there."""
+    def add_correction(
+        self, case: int, number: int, reader: str, action: str, mask: Runs, after: int | None = None
+    ) -> int:
+        """Keep a mask as a reader left it; give its number.
+
+        after: number of the correction that it was made of, 0 for none; None is not checked.
+        Errors: ``NotThere`` for a frame that is not there, ``Stale`` where another correction stands.
+        """
         with self._writing_of(case, number) as db:
+            last = None if after is None else self.correction(case, number)
+            if last and last.id != after:
+                if (last.reader, last.action, last.mask) == (reader, action, mask):
+                    return last.id  # the same once more, of somebody who never heard that it was kept
+                raise Stale(
+                    f"{last.reader} changed this outline meanwhile; what was drawn since was not saved",
+                    "draw again on what stands now",
+                )
             added = db.execute(
                 "INSERT INTO corrections (case_id, number, reader, at, action, mask) VALUES (?, ?, ?, ?, ?, ?)",
                 (case, number, reader, _now(), action, text_of(mask)),
@@ -152,12 +166,18 @@ class Store(Database):
         )
         return Correction.of(rows[0]) if rows else None
 
-    def add_decision(self, case: int, number: int, reader: str, decision: Decision, comment: str) -> None:
-        """Keep what a reader decided about a frame. Errors: ``NotThere`` for a frame that is not there."""
+    def add_decision(
+        self, case: int, number: int, reader: str, decision: Decision, comment: str, checksum: str | None = None
+    ) -> None:
+        """Keep what a reader decided about a frame. Errors: ``NotThere`` for a frame that is not there.
+
+        checksum: of the model whose outline was seen.
+        """
         with self._writing_of(case, number) as db:
             db.execute(
-                "INSERT INTO decisions (case_id, number, reader, at, decision, comment) VALUES (?, ?, ?, ?, ?, ?)",
-                (case, number, reader, _now(), decision, comment),
+                "INSERT INTO decisions (case_id, number, reader, at, decision, comment, checksum) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (case, number, reader, _now(), decision, comment, checksum),
             )
 
     def decisions(self, case: int, number: int | None = None) -> list[Judgement]:

@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import dicom_files
 import sonoseg
 from serving import READER, add, client, png, telling, tiny
 from sonoseg.images import masks
@@ -91,6 +92,24 @@ def test_the_page_gets_what_it_draws(tmp_path: Path) -> None:
         assert (listed["predicted"], listed["lesions"], listed["corrected"]) == (1, 1, 0)
 
 
+def test_what_a_file_says_of_its_pixels_is_told_as_when_it_is_sent(tmp_path: Path) -> None:
+    scan = dicom_files.variants()["with colour flow"]
+    content = dicom_files.write(tmp_path / "scan.dcm", scan).read_bytes()
+    left, top, right, bottom = scan.inside or (0, 0, 0, 0)
+    with client(tmp_path) as opened:
+        (sent,) = opened.post("/api/predict", files={"file": content}).json()["documents"]
+        case = add(opened, content, "scan.dcm")
+        place = f"/api/cases/{case}/frames/1"
+        windows = json.loads(opened.get(f"{place}/image").headers["sonoseg-windows"])
+        assert windows[0] == [top, left, bottom - top + 1, right - left + 1]
+        kept = opened.get(f"{place}/findings").json()
+        assert len(kept["notes"]) == 2
+        for key in ("notes", "spacing_mm", "lesions"):
+            assert kept[key] == sent[key]
+        opened.put(f"/api/cases/{case}/spacing", json={"row": 0.1, "column": 0.1})
+        assert opened.get(f"{place}/findings").json()["notes"] == []  # a reader measured it
+
+
 def test_presence_comes_beside_the_probability_and_in_what_is_found(tmp_path: Path) -> None:
     loaded = telling(tmp_path, least_presence=0.5)
     with client(tmp_path, loaded) as opened:
@@ -137,6 +156,28 @@ def test_a_correction_is_kept_measured_and_told(tmp_path: Path) -> None:
         assert opened.get("/api/cases").json() == []
 
 
+def test_a_stroke_on_a_mask_that_somebody_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        case = add(opened)
+        place = f"/api/cases/{case}/frames/1"
+
+        def put(reader: str, radius: int, **known: int) -> tuple[int, dict[str, object]]:
+            form = {"reader": reader, "action": "brush", "mask": drawn(radius), **known}
+            answer = opened.put(f"{place}/mask", json=form)
+            return answer.status_code, answer.json()
+
+        assert put("A", 25, after=0) == (200, {"id": 1})
+        assert put("A", 25, after=0) == (200, {"id": 1})  # the same again, whose answer was lost
+        status, said = put("B", 20, after=0)
+        assert (status, said["error"]) == (409, "A changed this outline meanwhile; what was drawn since was not saved")
+        assert put("B", 20, after=1) == (200, {"id": 2})
+        assert put("A", 15, after=1)[0] == 409
+        assert put("C", 10) == (200, {"id": 3})  # a client that knows nothing of it
+        assert put("C", 10, after=-1)[0] == 422
+        history = opened.get(f"/api/cases/{case}").json()["corrections"]
+        assert [(each["id"], each["reader"]) for each in history] == [(1, "A"), (2, "B"), (3, "C")]
+
+
 def test_wrong_requests_are_sentences(tmp_path: Path) -> None:
     with client(tmp_path) as opened:
         case = add(opened)
@@ -155,6 +196,19 @@ def test_wrong_requests_are_sentences(tmp_path: Path) -> None:
         assert opened.post("/api/predict", files={"file": png()}, data={"spacing": "wide"}).status_code == 422
         assert opened.put("/api/cases/1/spacing", json={"row": 0, "column": 1}).status_code == 422
         assert opened.get("/api/cases/1").json()["corrections"] == []
+
+
+def test_a_pixel_size_that_no_scan_has_is_refused_as_when_a_file_is_sent(tmp_path: Path) -> None:
+    with client(tmp_path) as opened:
+        case = add(opened)
+        for row, column, right in ((9.9, 9.9, False), (0.1, 9.9, False), (0.01, 0.01, False), (0.1, 0.2, True)):
+            kept = opened.put(f"/api/cases/{case}/spacing", json={"row": row, "column": column})
+            sent = opened.post("/api/predict", files={"file": png()}, data={"spacing": f"{row},{column}"})
+            assert (kept.status_code, sent.status_code) == ((204, 200) if right else (422, 422))
+            if not right:
+                assert "a scan has 2 to 300 mm" in kept.json()["error"]
+        assert opened.get(f"/api/cases/{case}").json()["spacing"] == [0.1, 0.2]
+        assert opened.put("/api/cases/9/spacing", json={"row": 0.1, "column": 0.1}).status_code == 404
 
 
 def test_a_store_that_cannot_be_written_still_shows(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from serving import served
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image
+from sonoseg.images.pictures import Image, Window
 from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer.coding import STEPS
 
@@ -21,8 +21,8 @@ MEASURES = (
 ASK = """async (text) => {
     const { confidence, cut, measure, totals } = await import("/static/js/measures.js");
     const masks = await import("/static/js/masks.js");
-    return JSON.stringify(JSON.parse(text).map(({ width, height, steps, presence, threshold, rules, spacing }) => {
-        const probability = Uint16Array.from(steps), mask = cut(probability, presence, width, height, threshold, rules);
+    return JSON.stringify(JSON.parse(text).map(({ steps, presence, threshold, rules, spacing, ...frame }) => {
+        const probability = Uint16Array.from(steps), mask = cut(probability, presence, frame, threshold, rules);
         const lesions = measure(mask, probability, spacing), runs = masks.encode(mask);
         const again = masks.decode(runs).data.every((value, n) => value === mask.data[n]);
         return { lesions, runs, again, confidence: confidence(totals(probability), presence, lesions) };
@@ -40,8 +40,17 @@ def example(seed: int) -> dict[str, Any]:
         row, column, tall, wide = rng.random(4) * (height, width, height / 3, width / 3) + (0, 0, 1, 1)
         inside = ((rows - row) / tall) ** 2 + ((columns - column) / wide) ** 2
         field = np.where((inside < 1) & ~((inside < 0.2) & bool(rng.integers(2))), rng.uniform(0.4, 0.99), field)
+    windows = list[list[int]]()
+    if seed % 4 == 1:  # side by side, as two views of a breast
+        left = width // 2
+        windows = [[1, 0, height - 2, left], [0, left, height, width - left - 1]]
+        shown = np.zeros((height, width), bool)
+        for window in windows:
+            shown[Window(*window).part] = True
+        field = field * shown
     return {
-        "width": width, "height": height, "steps": np.floor(field * STEPS).astype(int).ravel().tolist(),
+        "windows": windows, "width": width, "height": height,
+        "steps": np.floor(field * STEPS).astype(int).ravel().tolist(),
         "threshold": round(float(rng.uniform(0.2, 0.8)), 2),
         "rules": {
             "smallest_lesion": float(rng.choice([0, 0.01])), "least_confidence": float(rng.choice([0, 0.6])),
@@ -57,9 +66,9 @@ def expected(case: dict[str, Any]) -> Prediction:
     steps, threshold = np.array(case["steps"]).reshape(shape), round(case["threshold"] * STEPS)
     predictor = Predictor(np.zeros_like, 32, threshold=float(np.float32(threshold / STEPS)), **case["rules"])
     probability = (steps / STEPS).astype(np.float32)
-    image = Image(np.zeros(shape, np.uint8), tuple(case["spacing"]) if case["spacing"] else None)
-    presence = case["presence"]
-    return Prediction(image, probability, predictor._drawn(probability, presence), presence=presence)
+    windows, presence = tuple(Window(*window) for window in case["windows"]), case["presence"]
+    image = Image(np.zeros(shape, np.uint8), tuple(case["spacing"]) if case["spacing"] else None, windows=windows)
+    return predictor._prediction(image, iter([(probability[part.part], presence) for part in image.parts]))
 
 
 def test_the_page_measures_as_the_library_does(browser: Any, tmp_path: Path) -> None:

@@ -5,19 +5,22 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import dicom_files
+from dicom_files import Region, Scan
 from reader import Reader
-from serving import png, served, telling
+from serving import png, served, telling, two
 from sonoseg.images import masks
 from sonoseg.prediction import modelfile
 from sonoseg.viewer.models import Broken, Models
 from sonoseg.viewer.store import Store
-from tiny_model import scan
+from tiny_model import scan, write_model
 
 
 @pytest.fixture
@@ -234,6 +237,86 @@ def test_what_is_judged_fast_is_kept_in_its_order(browser: Any, site: str, tmp_p
     words = [(each.decision, each.comment) for each in store.decisions(1)]
     store.close()
     assert words == [("open", "seen"), ("rejected", "seen"), ("accepted", "seen"), ("rejected", "seen")]
+    reader.done()
+
+
+def test_a_lesion_is_small_by_its_window_and_not_by_the_whole_picture(browser: Any, tmp_path: Path) -> None:
+    box = (24, 10, 135, 105)
+    path = dicom_files.write(tmp_path / "scan.dcm", Scan((600, 600), inside=box, regions=(Region(box),)))
+    predictor = replace(modelfile.load(write_model(tmp_path / "tiny.onnx")), smallest_lesion=0.01)
+    (lesion,) = predictor.predict(path).lesions
+    assert lesion.pixels < 0.01 * 600 * 600
+    with served(tmp_path, Models({"tiny": predictor})) as url:
+        reader = Reader(browser, url)
+        reader.drop(path.read_bytes(), "scan.dcm")
+        assert reader.text("#headline") == "1 lesion"
+        assert reader.area() == lesion.pixels
+        reader.done()
+
+
+def test_with_two_models_what_is_judged_and_exported_is_what_is_seen(browser: Any, tmp_path: Path) -> None:
+    loaded = two(tmp_path)
+    areas = {name: int(loaded.get(name).predict(scan()).mask.sum()) for name in ("tiny", "strict")}
+
+    def asked(name: str) -> None:
+        reader.page.select_option("#model", name)
+        reader.until(f"import('/static/js/desk.js').then(({{ desk }}) => desk.work.key.endsWith('/{name}'))")
+        reader.until("import('/static/js/desk.js').then(({ desk }) => Boolean(desk.work.mask))")
+        reader.settled()
+
+    def judged() -> bool:
+        return reader.page.get_attribute("#accept", "aria-pressed") == "true"
+
+    with served(tmp_path, loaded) as url:
+        reader = Reader(browser, url)
+        reader.drop(png())
+        assert reader.area() == areas["tiny"]
+        asked("strict")
+        assert reader.area() == areas["strict"] < areas["tiny"]
+        reader.press("a")
+        reader.until("document.querySelector('#saving').textContent === 'All saved'")
+        reader.page.click("#export")
+        described = json.loads(zipfile.ZipFile(io.BytesIO(reader.export(".zip"))).read("0001-scan.json"))
+        assert sum(each["pixels"] for each in described["lesions"]) == areas["strict"]
+        assert described["review"]["decision"]["decision"] == "accepted"
+        reader.page.keyboard.press("Escape")
+        asked("tiny")
+        assert (judged(), reader.area()) == (False, areas["tiny"])
+        asked("strict")
+        assert judged()
+        reader.press("b")
+        reader.stroke((20, 20), (20, 100))
+        drawn = reader.area()
+        asked("tiny")  # what a reader drew stands, whoever is asked
+        assert (judged(), reader.area()) == (True, drawn)
+        reader.stroke((140, 20), (140, 100))
+        both = reader.area()
+        asked("strict")
+        assert reader.area() == both == int(stored(tmp_path).sum())
+        reader.done()
+
+
+def test_a_comment_stays_with_the_scan_that_it_was_written_about(browser: Any, site: str, tmp_path: Path) -> None:
+    reader = Reader(browser, site)
+    reader.drop(png(), "a.png")
+    reader.press("t")
+    reader.page.keyboard.type("of a")
+    reader.drop(png(height=121), "b.png")  # while the box has the focus
+    assert reader.page.evaluate("document.activeElement.id") == "comment"
+    assert reader.page.input_value("#comment") == ""
+    reader.page.click("#accept")
+    reader.press("t")
+    reader.page.keyboard.type("of b")
+    reader.page.keyboard.press("Escape")
+    reader.page.click("#cases li:first-child button")
+    reader.until("document.querySelector('#comment').value === 'of a'")
+    reader.page.keyboard.press("PageDown")
+    reader.until("document.querySelector('#comment').value === 'of b'")
+    reader.settled()
+    store = Store(tmp_path / "reviews.sqlite3", writable=False)
+    told = [[(each.decision, each.comment) for each in store.decisions(case)] for case in (1, 2)]
+    store.close()
+    assert told == [[("open", "of a")], [("accepted", ""), ("accepted", "of b")]]
     reader.done()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from reader import Reader
 from serving import png, served
+from sonoseg.viewer.store import Store
 
 TOKEN = "0123456789abcdef"
 
@@ -23,6 +24,43 @@ def test_what_found_no_answer_is_sent_again_by_itself(browser: Any, tmp_path: Pa
         reader.until("document.querySelector('#saving').textContent === 'All saved'")
         assert reader.page.locator("#trouble").is_hidden()
         reader.done()
+
+
+def test_a_stroke_on_what_another_window_changed_is_not_kept_and_the_page_says_so(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        one = Reader(browser, url)
+        one.drop(png())
+        one.page.fill("#reader", "Dr Bell")
+        one.page.locator("#reader").blur()
+        other = Reader(browser, url)
+        other.page.wait_for_selector(".lesion")
+        one.press("b")
+        one.stroke((20, 20), (20, 100))
+        drawn = one.area()
+        other.press("b")
+        other.page.route("**/mask", lambda route: (other.page.wait_for_timeout(300), route.continue_()))
+        other.stroke((140, 20), (140, 100), lift=False)
+        other.page.mouse.up()
+        other.page.keyboard.press("a")  # before the page knows that what is accepted was not kept
+        assert other.page.get_attribute("#accept", "aria-pressed") == "true"
+        other.until(f"import('/static/js/desk.js').then(({{ desk: {{ work }} }}) => work.lesions.length === 2 && "
+                    f"work.mask?.data.reduce((a, b) => a + b, 0) === {drawn})")  # fmt: skip
+        other.page.wait_for_selector("#trouble:not([hidden])")
+        assert other.text("#trouble span").startswith("Dr Bell changed this outline meanwhile")
+        assert other.page.get_attribute("#accept", "aria-pressed") == "false"
+        store = Store(tmp_path / "reviews.sqlite3", writable=False)
+        assert store.decisions(1) == []
+        store.close()
+        other.stroke((140, 20), (140, 100))
+        both = other.area()
+        assert both > drawn
+        other.press("z", "Shift+Z")
+        assert other.text("#saving") == "All saved"
+        other.open(url)
+        other.settled()
+        assert other.area() == both
+        one.done()
+        other.done()
 
 
 def test_a_token_is_asked_for_until_it_is_right(browser: Any, tmp_path: Path) -> None:
@@ -65,6 +103,7 @@ def test_what_is_not_outlined_yet_shows_nothing_of_the_case_before_it(browser: A
         reader.page.keyboard.press("a")  # nobody accepts what nobody saw
         reader.page.wait_for_timeout(100)
         assert reader.page.get_attribute("#accept", "aria-pressed") == "false"
+        reader.page.mouse.click(*reader.spot(20, 20))  # and nobody draws on it
         held[0].continue_()
         reader.settled()
         assert reader.text("#headline") == "1 lesion"

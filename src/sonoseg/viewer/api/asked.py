@@ -24,6 +24,7 @@ _SAID = {
     403: "Asked by another site, or under a name that is not this service's",
     404: "It is not there",
     408: "The request came too slowly",
+    409: "Somebody changed meanwhile what it was made of",
     413: "The request is too large",
     422: "It is not understood, or cannot be used",
     503: "Too much to do, or a model or the store cannot be used",

@@ -1,11 +1,13 @@
 """Files that are kept: opened, looked at, corrected, judged."""
 
 import gzip
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, UploadFile
 
 from sonoseg.images import masks
+from sonoseg.images.reading import check_spacing
 from sonoseg.viewer.api.asked import AtDesk, CaseId, FrameNumber, ModelName, Responses, refusals
 from sonoseg.viewer.forms import (
     CaseDetails,
@@ -22,13 +24,24 @@ from sonoseg.viewer.forms import (
     listed,
 )  # fmt: skip
 from sonoseg.viewer.forms import Runs as RunsForm
-from sonoseg.viewer.frames import thumbnail
+from sonoseg.viewer.frames import thumbnail, windows_of
 from sonoseg.viewer.records import Correction
 from sonoseg.viewer.refusals import BadUpload
 
 router = APIRouter(prefix="/api/cases", tags=["cases"], responses=refusals(404))
 
 _PNG: Responses = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+_IMAGE: Responses = {
+    200: {
+        **_PNG[200],
+        "headers": {
+            "Sonoseg-Windows": {
+                "description": "JSON: the parts that show tissue, each [top, left, height, width]; none for all of it",
+                "schema": {"type": "string"},
+            }
+        },
+    }
+}
 _STEPS: Responses = {
     200: {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -85,7 +98,10 @@ def remove_case(desk: AtDesk, case: CaseId) -> None:
 @router.put("/{case}/spacing", summary="Say how large a pixel is", status_code=204)
 def set_spacing(desk: AtDesk, case: CaseId, spacing: Spacing) -> None:
     """Keep the size of a pixel as a reader measured it; it counts before the file's."""
-    desk.store.set_spacing(case, (spacing.row, spacing.column))
+    measured = spacing.row, spacing.column
+    for frame in desk.store.frames(case):
+        check_spacing((frame.height, frame.width), measured, "the image")
+    desk.store.set_spacing(case, measured)
 
 
 @router.delete("/{case}/spacing", summary="Take the file's pixel size again", status_code=204)
@@ -100,10 +116,11 @@ def get_thumbnail(desk: AtDesk, case: CaseId) -> Response:
     return Response(thumbnail(desk.store.frame(case, 1)), media_type="image/png")
 
 
-@router.get("/{case}/frames/{number}/image", summary="An image", response_class=Response, responses=_PNG)
+@router.get("/{case}/frames/{number}/image", summary="An image", response_class=Response, responses=_IMAGE)
 def get_image(desk: AtDesk, case: CaseId, number: FrameNumber) -> Response:
     """Give an image as a grey PNG."""
-    return Response(desk.store.frame(case, number).picture, media_type="image/png")
+    frame = desk.store.frame(case, number)
+    return Response(frame.picture, media_type="image/png", headers={"Sonoseg-Windows": json.dumps(windows_of(frame))})
 
 
 @router.get(
@@ -139,7 +156,7 @@ async def get_mask(desk: AtDesk, case: CaseId, number: FrameNumber, model: Model
     return CurrentMask(mask=mask, by=last.reader if last else None, at=last.at if last else None)
 
 
-@router.put("/{case}/frames/{number}/mask", summary="Save a correction")
+@router.put("/{case}/frames/{number}/mask", summary="Save a correction", responses=refusals(409))
 def save_mask(desk: AtDesk, case: CaseId, number: FrameNumber, form: CorrectionForm) -> Saved:
     """Keep a mask as a reader left it after a stroke. When this answers, it is on the disk."""
     frame = desk.store.frame(case, number)
@@ -147,14 +164,17 @@ def save_mask(desk: AtDesk, case: CaseId, number: FrameNumber, form: CorrectionF
         masks.decode(form.mask.model_dump(), (frame.height, frame.width))
     except ValueError as error:
         raise BadUpload(f"the mask does not fit: {error}", "send the image's own size") from error
-    added = desk.store.add_correction(case, number, form.reader, form.action, form.mask.model_dump())
+    added = desk.store.add_correction(case, number, form.reader, form.action, form.mask.model_dump(), form.after)
     return Saved(id=added)
 
 
 @router.post("/{case}/frames/{number}/decisions", summary="Accept, reject or comment", status_code=201)
-def decide(desk: AtDesk, case: CaseId, number: FrameNumber, form: DecisionForm) -> DecisionInfo:
-    """Keep what a reader decided about a frame."""
-    desk.store.add_decision(case, number, form.reader, form.decision, form.comment)
+def decide(
+    desk: AtDesk, case: CaseId, number: FrameNumber, form: DecisionForm, model: ModelName = None
+) -> DecisionInfo:
+    """Keep what a reader decided about a frame. model: whose outline the reader saw."""
+    seen = desk.predictor(model).model.checksum
+    desk.store.add_decision(case, number, form.reader, form.decision, form.comment, seen)
     return DecisionInfo(**vars(desk.store.decisions(case, number)[-1]))
 
 

@@ -121,11 +121,18 @@ export function giveUp() {
 function settle(action) {
   const { work } = desk, { place } = work;
   work.stamp++;
+  work.drawn++;
   work.measure();
   desk.view.draw();
   const form = { reader: reader(), action, mask: masks.encode(work.mask) };
-  work.details.corrections.push({ number: place.frame, reader: form.reader, at: new Date().toISOString(), action });
-  saver.save("mask", place, (leaving) => server.saveMask(place, form, leaving));
+  const made = { number: place.frame, reader: form.reader, at: new Date().toISOString(), action };
+  const known = work.details.corrections;
+  known.push(made);
+  saver.save("mask", place, async (leaving) => {
+    const last = known.findLast((each) => each.number === place.frame && each.id)?.id ?? 0;
+    const after = leaving ? null : last; // the strokes before this one may be on their way
+    made.id = (await server.saveMask(place, { ...form, after }, leaving)).id;
+  });
   desk.shown();
 }
 

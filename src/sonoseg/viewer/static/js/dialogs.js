@@ -8,20 +8,21 @@ const KINDS = [
   ["seg", "DICOM SEG", false], ["sr", "DICOM SR", false],
 ];
 
-/** current: () => number of the case on the stage, or null. settled: promise that all strokes are saved. */
+/** current: () => the frame on the stage, see work.js. settled: promise that all strokes are saved. */
 export function exporting(current, settled) {
   const box = $("exporting");
   $("kinds").replaceChildren(...KINDS.map(([kind, title, on]) => choice(kind, title, on)));
   $("download").addEventListener("click", async (event) => {
     event.preventDefault();
     const kinds = [...$("kinds").querySelectorAll("input:checked")].map((each) => each.value);
-    const one = box.querySelector("[name=scope]:checked").value === "one" && current() !== null;
+    const one = box.querySelector("[name=scope]:checked").value === "one";
     if (!kinds.length) return void ($("export-said").textContent = "Choose something to export.");
+    const { place, model } = current();
     $("download").disabled = true;
     $("export-said").textContent = "Writing…";
     try {
       await settled();
-      const { name, blob } = await server.exported(one ? [current()] : [], kinds);
+      const { name, blob } = await server.exported(one ? [place.case] : [], kinds, model.name);
       save(name, blob);
       $("export-said").textContent = `${name} was handed to the browser.`;
     } catch (error) {

@@ -11,7 +11,7 @@ import * as server from "./server.js";
 import { acceptAndGoOn, came, comment, forget, judge, list, openCase, refresh, scrub, setSpacing, toFrame, use } from "./stage.js";
 
 const intake = new Intake($("progress"), $("failures"), arrived, refresh);
-const openExport = exporting(() => desk.work?.place.case ?? null, () => saver.settled());
+const openExport = exporting(() => desk.work, () => saver.settled());
 const chooseFiles = () => $("files").click();
 const openKeys = () => $("keys").showModal();
 const finish = () => desk.tool.finish && desk.tool.active && desk.tool.finish();

@@ -55,10 +55,22 @@ export function components(mask) {
 }
 
 /** Mask of a probability map (in steps): at or above the threshold, without specks and what is faint; nothing where
- *  presence, in [0, 1] or null where none is told, is too low. */
-export function cut(probability, presence, width, height, threshold, rules) {
+ *  presence, in [0, 1] or null where none is told, is too low. Each window of the image is cut by itself. */
+export function cut(probability, presence, { width, height, windows }, threshold, rules) {
+  const mask = { width, height, data: new Uint8Array(width * height) };
+  if (presence !== null && presence < rules.least_presence) return mask;
+  if (!windows.length) return cutPart(probability, width, height, threshold, rules);
+  for (const [top, left, tall, wide] of windows) {
+    const inner = new Uint16Array(tall * wide), row = (n) => (top + n) * width + left;
+    for (let n = 0; n < tall; n++) inner.set(probability.subarray(row(n), row(n) + wide), n * wide);
+    const { data } = cutPart(inner, wide, tall, threshold, rules);
+    for (let n = 0; n < tall; n++) mask.data.set(data.subarray(n * wide, (n + 1) * wide), row(n));
+  }
+  return mask;
+}
+
+function cutPart(probability, width, height, threshold, rules) {
   const data = new Uint8Array(width * height), least = Math.round(threshold * STEPS);
-  if (presence !== null && presence < rules.least_presence) return { width, height, data };
   for (let i = 0; i < data.length; i++) data[i] = probability[i] >= least ? 1 : 0;
   const mask = { width, height, data };
   const smallest = rules.smallest_lesion * data.length;

@@ -7,6 +7,7 @@ export class Saver {
     Object.assign(this, { waiting: [], sending: false, failed: null });
     this.told = () => {}; // (state, error), state "saving", "saved" or "failed"
     this.saved = () => {}; // (place) after each
+    this.stale = () => {}; // (place, error) where somebody else changed it meanwhile
   }
 
   /** kind: of what is kept, "mask" or "decision". post: (leaving) => promise of an answer. */
@@ -26,6 +27,11 @@ export class Saver {
       try {
         await post(false);
       } catch (error) {
+        if (error.status === 409) {
+          this.waiting = this.waiting.filter((each) => each.place.case !== place.case || each.place.frame !== place.frame);
+          this.stale(place, error); // not waited for: it may wait until all is saved
+          continue;
+        }
         if (error.status === 404) this.waiting.shift(); // its case is gone; what comes after it is not to wait for it
         this.failed = error;
         this.told("failed", error);

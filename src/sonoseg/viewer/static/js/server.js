@@ -61,6 +61,7 @@ async function refusal(answer) {
 
 const json = async (...request) => (await ask(...request)).json();
 const frame = (place) => `/api/cases/${place.case}/frames/${place.frame}`;
+const seen = (model) => `?model=${encodeURIComponent(model)}`; // what the reader looks at, and speaks of
 
 export const models = () => json("GET", "/api/models");
 export const health = async () => (await sent("GET", "/api/health", undefined, {})).json();
@@ -82,11 +83,16 @@ export function open(file) {
   return json("POST", "/api/cases", form);
 }
 
-export const picture = async (place) => (await ask("GET", `${frame(place)}/image`)).blob();
+/** {blob, windows}: the parts that show tissue, [top, left, height, width] each, none for all of it. */
+export async function picture(place) {
+  const answer = await ask("GET", `${frame(place)}/image`);
+  return { blob: await answer.blob(), windows: JSON.parse(answer.headers.get("Sonoseg-Windows")) };
+}
+
 export const thumbnail = async (id) => (await ask("GET", `/api/cases/${id}/thumbnail`)).blob();
-export const mask = (place) => json("GET", `${frame(place)}/mask`);
+export const mask = (place, model) => json("GET", `${frame(place)}/mask${seen(model)}`);
 export const saveMask = (place, form, leaving = false) => json("PUT", `${frame(place)}/mask`, form, { keepalive: leaving });
-export const decide = (place, form, leaving = false) => json("POST", `${frame(place)}/decisions`, form, { keepalive: leaving });
+export const decide = (place, model, form, leaving = false) => json("POST", `${frame(place)}/decisions${seen(model)}`, form, { keepalive: leaving });
 
 export function setSpacing(id, spacing) {
   const path = `/api/cases/${id}/spacing`;
@@ -94,8 +100,8 @@ export function setSpacing(id, spacing) {
 }
 
 /** Give {name, blob} of an export; cases: their numbers, or none for all. */
-export async function exported(cases, kinds) {
-  const query = new URLSearchParams(kinds.map((kind) => ["kinds", kind]));
+export async function exported(cases, kinds, model) {
+  const query = new URLSearchParams([["model", model], ...kinds.map((kind) => ["kinds", kind])]);
   const path = cases.length === 1 ? `/api/cases/${cases[0]}/export` : "/api/export";
   if (cases.length > 1) for (const id of cases) query.append("cases", id);
   const answer = await ask("GET", `${path}?${query}`);

@@ -17,6 +17,7 @@ export const list = new List($("cases"), $("filter"), $("count"), (id) => openCa
 
 saver.told = (state, error) => saving(state, error, () => saver.send());
 saver.saved = (place) => refresh(place.case);
+saver.stale = renew;
 desk.shown = show;
 
 /** Ask another model from now on. */
@@ -48,13 +49,15 @@ export async function openFrame(details, number) {
   giveUp();
   const mine = (opening = Symbol());
   const key = keyOf(details, number), held = works.get(key);
-  if (held) {
+  if (held && held.drawn === held.strokes) {
     hold(key, held);
     $("busy").hidden = true;
     return arrive(held);
   }
   const late = setTimeout(() => opening === mine && ($("busy").hidden = false), 150);
   try {
+    const unsaved = details.corrections.some((each) => each.number === number && !each.id);
+    if (unsaved) await saver.settled().catch(() => {}); // the mask is asked for; what failed was told
     const work = await Work.load(details, number, model, (seen) => opening === mine && stage(seen));
     hold(key, work);
     if (opening === mine) arrive(work);
@@ -62,6 +65,29 @@ export async function openFrame(details, number) {
   } finally {
     clearTimeout(late);
     if (opening === mine) $("busy").hidden = true;
+  }
+}
+
+/** Somebody else changed a frame: let go of what was drawn on it, and show what stands. */
+async function renew({ case: id, frame }, error) {
+  const details = cases.get(id), { work } = desk, shown = work?.place.case === id && work.place.frame === frame;
+  for (const key of [...works.keys()]) if (key.startsWith(`${id}/${frame}/`)) works.delete(key);
+  if (shown) {
+    giveUp();
+    Object.assign(work, { mask: null, beforeThreshold: null });
+    desk.view.measured([]);
+    unmeasured();
+  }
+  trouble(error);
+  try {
+    const fresh = await server.details(id);
+    for (const kind of ["corrections", "decisions"]) {
+      const others = details[kind].filter((each) => each.number !== frame);
+      details[kind].splice(0, Infinity, ...others, ...fresh[kind].filter((each) => each.number === frame));
+    }
+    if (shown && desk.work === work) await openFrame(details, frame);
+  } catch (failed) {
+    trouble(failed);
   }
 }
 
@@ -82,7 +108,11 @@ function hold(key, work) {
 
 /** Show the picture, before its outline is known. */
 function stage(work) {
-  desk.work = work;
+  if (work !== desk.work) {
+    comment(); // a file that is dropped takes no focus away, and the box belongs to another frame now
+    desk.work = work;
+    $("comment").value = said(work)?.comment || "";
+  }
   desk.view.probability = null;
   desk.view.measured([]);
   desk.view.show(work.image);
@@ -141,11 +171,16 @@ function show() {
 
 const judgements = ({ details, place }) => details.decisions.filter((each) => each.number === place.frame);
 
-export function showReview() {
-  const last = judgements(desk.work).pop();
+/** The last word on what is seen; one on the outline of another model, which nobody corrected, is none on this one. */
+function said(work) {
+  const last = judgements(work).pop(), other = last?.checksum && last.checksum !== work.model.checksum;
+  return other && !work.strokes ? null : last;
+}
+
+function showReview() {
+  const last = said(desk.work);
   $("accept").setAttribute("aria-pressed", last?.decision === "accepted");
   $("reject").setAttribute("aria-pressed", last?.decision === "rejected");
-  if (document.activeElement !== $("comment")) $("comment").value = last?.comment || "";
   showHistory(desk.work);
 }
 
@@ -162,18 +197,22 @@ function showHistory(work) {
 }
 
 function decide(decision) {
-  const { details, place } = desk.work, form = { reader: reader(), decision, comment: $("comment").value };
-  details.decisions.push({ number: place.frame, at: new Date().toISOString(), ...form });
-  saver.save("decision", place, (leaving) => server.decide(place, form, leaving));
+  const { details, place, model } = desk.work, form = { reader: reader(), decision, comment: $("comment").value };
+  details.decisions.push({ number: place.frame, at: new Date().toISOString(), checksum: model.checksum, ...form });
+  saver.save("decision", place, (leaving) => server.decide(place, model.name, form, leaving));
   showReview();
 }
 
-const verdict = () => judgements(desk.work).pop()?.decision || "open";
+const verdict = () => said(desk.work)?.decision || "open";
 
 /** Accept or reject; the same again takes it back. */
 export const judge = (decision) => desk.work?.mask && decide(verdict() === decision ? "open" : decision);
 
-export const comment = () => desk.work && decide(verdict());
+/** Keep what stands in the box, where it is new. */
+export function comment() {
+  const { work } = desk;
+  if (work && cases.has(work.place.case) && $("comment").value !== (said(work)?.comment || "")) decide(verdict());
+}
 
 export function acceptAndGoOn() {
   if (!desk.work?.mask) return;

@@ -13,6 +13,7 @@ export class Brush {
 
   down(place, other = false) {
     const { mask } = this.desk.work;
+    if (!mask) return; // it is not outlined yet
     Object.assign(this, { active: true, before: mask.data.slice(), area: null, last: place, now: other ? 1 - this.value : this.value });
     this.move(place);
   }
@@ -64,6 +65,7 @@ export class Outline {
   }
 
   down(place, other = false) {
+    if (!this.desk.work.mask) return; // it is not outlined yet
     this.pressed = true;
     if (!this.points.length) this.value = other ? 0 : 1;
     const { scale } = this.desk.view;

@@ -20,12 +20,17 @@ export class Work {
       shown(work);
     });
     const { width, height } = frame;
-    const corrected = details.corrections.some((each) => each.number === number);
+    work.drawn = work.strokes;
     const [told] = await Promise.all([predict({ ...place, width, height, model: model.name }), seen]);
     Object.assign(work, told); // probability and presence
-    work.mask = corrected ? masks.decode((await server.mask(place)).mask) : work.cut();
+    work.mask = work.drawn ? masks.decode((await server.mask(place, model.name)).mask) : work.cut();
     work.measure();
     return work;
+  }
+
+  /** How many strokes the frame has; those that were drawn while another model was asked are not in this mask. */
+  get strokes() {
+    return this.details.corrections.filter((each) => each.number === this.place.frame).length;
   }
 
   get spacing() {
@@ -34,8 +39,7 @@ export class Work {
 
   /** The mask of the probability map at the threshold; no network is asked. */
   cut() {
-    const { width, height } = this.frame;
-    return cut(this.probability, this.presence, width, height, this.threshold, this.model);
+    return cut(this.probability, this.presence, this.image, this.threshold, this.model);
   }
 
   /** Measure the mask as it stands; what was chosen stays so, also where another lesion is the larger one now. */
@@ -54,8 +58,8 @@ export class Work {
   }
 }
 
-/** {width, height, grey} of a PNG. */
-async function grey(blob) {
+/** {width, height, grey, windows} of a picture. */
+async function grey({ blob, windows }) {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -63,5 +67,5 @@ async function grey(blob) {
   const { data } = pen.getImageData(0, 0, bitmap.width, bitmap.height);
   const values = new Uint8Array(bitmap.width * bitmap.height);
   for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
-  return { width: bitmap.width, height: bitmap.height, grey: values };
+  return { width: bitmap.width, height: bitmap.height, grey: values, windows };
 }
