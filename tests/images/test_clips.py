@@ -1,4 +1,5 @@
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,45 @@ def write(path: Path, frames: int = 5, height: int = 120, width: int = 160, rate
             level = np.full((height, width, 3), 30 + 40 * number, np.uint8)
             writer.add(level)
     return path
+
+
+def encode(path: Path, frames: int = 10, ratio: Fraction | None = None, gap: int = 0) -> Path:
+    """A clip of 80 x 60 with a light square of 20. ratio: of a pixel's width to its height. gap: frames left out."""
+    av = pytest.importorskip("av")
+    pixels = np.full((60, 80, 3), 40, np.uint8)
+    pixels[20:40, 30:50] = 200
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", 25)
+        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuv420p"
+        if ratio:
+            stream.sample_aspect_ratio = ratio
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number + (gap if number > 1 else 0)
+            frame.time_base = Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+@pytest.mark.parametrize(
+    ("ratio", "shape", "square"),
+    [(None, (60, 80), (20, 20)), (Fraction(2), (60, 160), (20, 40)), (Fraction(1, 2), (120, 80), (40, 20))],
+)
+def test_pixels_become_square(
+    suffix: str, ratio: Fraction | None, shape: tuple[int, int], square: tuple[int, int], tmp_path: Path
+) -> None:
+    path = encode(tmp_path / f"clip{suffix}", ratio=ratio)
+    for item in read_clip(path):
+        light = item.image.pixels > 120
+        assert item.image.shape == shape
+        assert (light.any(axis=1).sum(), light.any(axis=0).sum()) == pytest.approx(square, abs=2)
+        assert [note[-4:] for note in item.image.notes] == ([f"{shape[1] // 80}:{shape[0] // 60}."] if ratio else [])
+    with path.open("rb") as stream:  # what is around it says how large a pixel is
+        assert next(read_clip(path, stream=stream)).image.shape == (60, 80)
+    with pytest.raises(UserError, match=f"{shape[1]} x {shape[0]} pixels; 4,799 are allowed"):
+        list(read_clip(path, max_pixels=4799))
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
