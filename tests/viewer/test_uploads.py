@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import PIL.Image
@@ -30,6 +31,15 @@ def test_what_is_wrong_is_told_without_a_path(tmp_path: Path) -> None:
             list(items(content, SETTINGS))
         assert str(refused.value).startswith("the file ")
         assert "sonoseg-" not in str(refused.value)
+
+
+def test_more_frames_than_may_come_are_refused_and_not_left_out() -> None:
+    pages = [PIL.Image.new("L", (40, 30)) for _ in range(4)]
+    tiff = io.BytesIO()
+    pages[0].save(tiff, "TIFF", save_all=True, append_images=pages[1:])
+    assert len(list(items(tiff.getvalue(), replace(SETTINGS, frames=4)))) == 4
+    with pytest.raises(BadUpload, match="more than 3 frames"):
+        next(items(tiff.getvalue(), replace(SETTINGS, frames=3)))
 
 
 @given(st.text(max_size=300))

@@ -37,7 +37,8 @@ def read_clip(path: Path, max_pixels: int = MAX_PIXELS, stream: BinaryIO | None 
 
     stream: holds the clip where the file ``path`` is only around it, and says itself how large a pixel is.
 
-    Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, or has frames over ``max_pixels``.
+    Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, has frames over ``max_pixels``, and at
+    the end of one that says that it has more of them; one may lack, as not all writers count the same.
     """
     av = _av()
     try:
@@ -101,7 +102,7 @@ class ClipWriter:
 def _frames(container: Any, stream: Any, ratio: Fraction, source: str) -> Iterator[Item]:
     rate, first = float(stream.average_rate or 25), None
     stretched = (f"Stretched to square pixels: those of the file are {ratio.numerator}:{ratio.denominator}.",)
-    for number, frame in enumerate(container.decode(stream), 1):
+    for number, frame in enumerate(_decoded(container, stream, source), 1):
         seconds = float(frame.time) if frame.time is not None else (number - 1) / rate
         first = seconds if first is None else first
         width, height = _square(frame.width, frame.height, ratio)
@@ -110,6 +111,18 @@ def _frames(container: Any, stream: Any, ratio: Fraction, source: str) -> Iterat
         upright = np.rot90(pixels, round(frame.rotation / 90))
         image = Image(np.ascontiguousarray(upright), source=source, notes=notes)
         yield Item(image, number, None, seconds - first, rate)
+
+
+def _decoded(container: Any, stream: Any, source: str) -> Iterator[Any]:
+    """Frames as they are decoded. Told and counted is what lies in the file, as an edit list shows less of it."""
+    kinds = container.format.name.split(",")
+    told, seen = len(stream.index_entries) if "mp4" in kinds else stream.frames, 0
+    for packet in container.demux(stream):
+        if packet.size:  # an AVI counts those too that it leaves out, as time goes on
+            seen = max(seen, packet.dts or 0 if "avi" in kinds else 0) + 1
+        yield from packet.decode()
+    if seen < told - 1:
+        raise UserError(f"{source} holds {seen} of the {told} frames that it says", hint="copy or download it again")
 
 
 def _square(width: int, height: int, ratio: Fraction) -> tuple[int, int]:

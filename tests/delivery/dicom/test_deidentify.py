@@ -134,6 +134,11 @@ def test_a_single_frame_that_was_not_blanked_is_told(bare: int, tmp_path: Path) 
     assert [code.CodeValue for code in data.DeidentificationMethodCodeSequence] == ["113100"]
 
 
+def test_frames_are_counted_as_they_are_written(tmp_path: Path) -> None:
+    data, _ = cleaned(tmp_path, Scan(frames=5, syntax=MPEG4), NumberOfFrames=6)
+    assert data.NumberOfFrames == len(data.pixel_array) == 5
+
+
 def test_what_is_no_ultrasound_is_not_written(tmp_path: Path) -> None:
     path = dicom_files.write(tmp_path / "a.dcm", Scan(), SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33")
     with pytest.raises(UserError, match="Comprehensive SR"):

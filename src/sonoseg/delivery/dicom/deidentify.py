@@ -84,6 +84,8 @@ def _rewrite(header: Dataset, pixels: Pixels, source: Path, target: Path, replac
                 has_text = _has_text(grey(samples, model).pixels, windows)
         cleaned = replacer.clean(header)
         frames.finish(cleaned)
+        if "NumberOfFrames" in cleaned:
+            cleaned.NumberOfFrames = len(blanked)
         warnings = _warnings(header, blanked, has_text)
         _record(cleaned, blanked=all(blanked))
         cleaned.file_meta = FileMetaDataset()
