@@ -43,9 +43,9 @@ def read_clip(path: Path, max_pixels: int = MAX_PIXELS, stream: BinaryIO | None 
     av = _av()
     try:
         with av.open(stream or str(path)) as container:
-            if not container.streams.video:
+            video = next(iter(container.streams.video), None)
+            if video is None or video.codec_context is None:  # the latter where nobody knows in which code it is
                 raise UserError(f"{path} holds no moving pictures", hint="give a clip, or a picture")
-            video = container.streams.video[0]
             ratio = Fraction(video.sample_aspect_ratio or 1) if stream is None else Fraction(1)
             width, height = _square(video.width, video.height, ratio)
             if width * height > max_pixels:
