@@ -39,6 +39,8 @@ def share(
                 warnings = deidentify(each.path, out / name, replacer, max_pixels).warnings
             except UserError as error:
                 shared.fail(each.name, error)
+            except OSError as error:
+                shared.fail(each.name, UserError(error.strerror or str(error), hint="make it possible, then try again"))
             else:
                 shared.done += 1
                 shared.warnings += [(name, warning) for warning in warnings]
