@@ -51,7 +51,10 @@ def test_an_archive_is_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         for path in folder.iterdir():
             archive.write(path, path.name)
-    assert share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None).done == 2
+        archive.writestr("a" * 300, b"")
+    shared = share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None)
+    assert shared.done == 2
+    assert [name for name, _, _ in shared.failures] == ["a" * 300, "DOE_3.dcm"]
 
 
 def test_a_folder_with_dicom_is_not_written_to(tmp_path: Path) -> None:
