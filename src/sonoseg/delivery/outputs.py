@@ -262,9 +262,10 @@ def _decoded(path: Path) -> Document:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file names this program at its beginning, as all outputs of pictures do."""
+    """Whether a file names this program: at its beginning, as all outputs of pictures do, or as a clip does."""
     with path.open("rb") as file:
-        return b"sonoseg" in file.read(512)
+        head = file.read(512)
+    return b"sonoseg" in head or (clips.is_clip(head) and "sonoseg" in clips.comment_of(path))
 
 
 def _remove(paths: Iterable[Path]) -> None:

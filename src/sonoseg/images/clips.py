@@ -73,6 +73,16 @@ def clip_writer(path: Path, rate: float, comment: str) -> Iterator["ClipWriter"]
         writer.finish()
 
 
+def comment_of(path: Path) -> str:
+    """What ``clip_writer`` was told to write into a clip; empty for another file."""
+    av = _av()
+    try:
+        with av.open(str(path)) as container:
+            return str(container.metadata.get("comment", ""))
+    except (av.error.FFmpegError, ValueError):
+        return ""
+
+
 class ClipWriter:
     """Takes the frames of an MP4 one by one, ``uint8 (H, W, 3)``, all of one size; odd sides lose a pixel."""
 
