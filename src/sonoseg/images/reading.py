@@ -208,7 +208,7 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
             f"high; a scan has {PLAUSIBLE[0]} to {PLAUSIBLE[1]} mm",
             hint="give the size of one pixel in mm, such as --spacing 0.07",
         )
-    return replace(image, spacing=spacing, notes=())
+    return replace(image, spacing=spacing, notes=tuple(note for note in image.notes if note not in dicom.SCALE))
 
 
 def spacing_of(text: str) -> tuple[float, float]:
