@@ -1,3 +1,4 @@
+import re
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -8,8 +9,9 @@ import pytest
 
 import dicom_files
 from dicom_files import Scan
-from orthanc import Orthanc, running
+from orthanc import Orthanc, free_port, running
 from sonoseg.cli import main
+from sonoseg.delivery.dicom.network import receiving
 from tiny_model import write_model
 
 
@@ -54,6 +56,23 @@ def test_what_cannot_be_reached_is_a_sentence(
     assert run(monkeypatch, "pull", *nowhere, "--out", str(tmp_path / "out")) == 1
     assert capsys.readouterr().err.count("the archive does not answer") == 2
     assert run(monkeypatch, "push", str(tmp_path / "none"), *nowhere) == 2
+
+
+def test_what_is_named_and_cannot_be_sent_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    files = [dicom_files.write(tmp_path / "a.dcm", Scan()), tmp_path / "typo.dcm", tmp_path / "s0.png"]
+    files[2].write_bytes(b"no DICOM")
+    port = free_port()
+    with receiving(tmp_path / "out", port, "127.0.0.1"):
+        assert run(monkeypatch, "send", *map(str, files), "--host", "127.0.0.1", "--port", str(port)) == 1
+    told = capsys.readouterr()
+    assert "sent: 1" in told.out
+    assert re.findall("failed: (.+?): ", told.err) == ["typo.dcm", "s0.png"]
+    assert "typo.dcm does not exist" in told.err
+    assert run(monkeypatch, "push", *map(str, files[1:]), "--url", "http://127.0.0.1:9/dicom-web") == 2
+    told = capsys.readouterr()
+    assert re.findall("failed: (.+?): ", told.err) == ["typo.dcm", "s0.png"]
 
 
 def test_an_archive_is_pushed_to_watched_and_pulled_from(

@@ -124,6 +124,15 @@ def test_an_empty_name_is_not_the_current_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_a_spacing_that_is_empty_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(scan().pixels))
+    monkeypatch.chdir(tmp_path)  # an unset variable of a shell
+    assert "the spacing '' is not understood" in fails(monkeypatch, capsys, "predict", "a.png", "--spacing", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_what_is_missing_is_told_before_the_model_is_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

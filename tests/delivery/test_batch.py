@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,18 @@ def test_failures_are_listed_and_the_batch_goes_on(folder: Path, tmp_path: Path,
     assert [row["file"] for row in rows] == [failure.file for failure in summary.failures]
     assert rows[0]["model_checksum"] == predictor.model.checksum
     assert names(out) == sorted([*ALL, "failures.csv"])
+
+
+def test_a_name_that_is_too_long_for_a_file_stops_no_archive(tmp_path: Path, predictor: Predictor) -> None:
+    long = "a" * 300 + ".png"
+    with zipfile.ZipFile(tmp_path / "scans.zip", "w") as archive:
+        for name in (f"deep/{long}", "b.png"):
+            archive.writestr(name, encode_png(scan().pixels))
+    summary = run([tmp_path / "scans.zip"], predictor, Options(tmp_path / "out", overlay=False))
+    assert [each.file for each in summary.failures] == [f"deep/{long}"]
+    assert "too long" in summary.failures[0].message
+    assert [row["file"] for row in table(tmp_path / "out" / "failures.csv")] == [f"deep/{long}"]
+    assert (summary.images, names(tmp_path / "out")[0]) == (1, "b.json")
 
 
 def test_whatever_fails_is_told_and_made_good_by_resume(tmp_path: Path, predictor: Predictor) -> None:

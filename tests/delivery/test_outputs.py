@@ -125,6 +125,23 @@ def test_a_clip_gets_a_video_and_its_size_over_time(tmp_path: Path, predictor: P
     assert names(out) == ["cine.json", "cine_sizes.csv"]
 
 
+def test_a_clip_is_made_again_by_resume_where_its_video_is_ours(tmp_path: Path, predictor: Predictor) -> None:
+    pytest.importorskip("av")
+    with clip_writer(tmp_path / "cine.mp4", 10, "of somebody else") as writer:
+        for _ in range(200):  # the index before the comment grows with the frames
+            writer.add(np.repeat(scan(48, 64).pixels[..., None], 3, axis=2))
+    out = tmp_path / "out"
+    predicted(tmp_path / "cine.mp4", predictor, Options(out))
+    other = Options(out, spacing=(0.5, 0.5), resume=True)
+    assert not predicted(tmp_path / "cine.mp4", predictor, other).failures
+    assert json.loads((out / "cine.json").read_text())["unit"] == "mm"
+    for content in ((tmp_path / "cine.mp4").read_bytes(), b"\0\0\0\x18ftypmp42"):
+        (out / "cine_overlay.mp4").write_bytes(content)
+        (failure,) = predicted(tmp_path / "cine.mp4", predictor, Options(out, resume=True)).failures
+        assert "cine_overlay.mp4 stands already" in failure.message
+        assert (out / "cine_overlay.mp4").read_bytes() == content
+
+
 def test_a_broken_clip_leaves_nothing(tmp_path: Path, predictor: Predictor) -> None:
     pytest.importorskip("av")
     (tmp_path / "cine.mp4").write_bytes(b"no clip")

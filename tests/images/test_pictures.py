@@ -97,6 +97,18 @@ def test_16_bit_is_scaled_by_the_range_that_holds_it(tmp_path: Path, top: int, f
         assert np.array_equal(read_image(save(tmp_path / name, PIL.Image.fromarray(values))).pixels, expected)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("top", [255, 4000, 65535])
+def test_a_tiff_that_says_white_is_zero_is_no_negative(tmp_path: Path, top: int, orientation: int) -> None:
+    values = np.linspace(0, top, 48 * 64).round().astype(np.uint16).reshape(48, 64)
+    plain = save(tmp_path / "plain.tiff", PIL.Image.fromarray(values), tiffinfo={274: orientation})
+    says = b"\x06\x01\x03\0\x01\0\0\0"  # tag 262, one short
+    content = plain.read_bytes()
+    assert content.count(says + b"\x01\0") == 1
+    (tmp_path / "white.tiff").write_bytes(content.replace(says + b"\x01\0", says + b"\0\0"))
+    assert np.array_equal(read_image(tmp_path / "white.tiff").pixels, 255 - read_image(plain).pixels)
+
+
 def test_floats_are_read_in_their_range(tmp_path: Path) -> None:
     values = np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64)
     image = read_image(save(tmp_path / "float.tiff", PIL.Image.fromarray(values)))

@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from sonoseg.errors import UserError
-from sonoseg.images.reading import as_image, find, read, spacing_of
+from sonoseg.images.reading import as_image, find, find_dicom, read, spacing_of
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -89,6 +89,16 @@ def test_nothing_to_find_is_one_sentence(tmp_path: Path) -> None:
         find([tmp_path])
     with pytest.raises(UserError, match="does not exist"):
         find([tmp_path / "none"])
+
+
+def test_dicom_is_picked_out_of_folders_and_what_is_named_stays(tmp_path: Path) -> None:
+    touch(tmp_path, "in/b.png", "c.png")
+    (tmp_path / "in" / "a").write_bytes(bytes(128) + b"DICM")
+    named = [tmp_path / "c.png", tmp_path / "typo.dcm"]
+    assert find_dicom([tmp_path / "in", *named]) == [tmp_path / "in" / "a", *named]
+    (tmp_path / "in" / "a").unlink()
+    with pytest.raises(UserError, match="there is no DICOM"):
+        find_dicom([tmp_path / "in"])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (10, 20_000), (20_000, 10), (15, 300)])

@@ -26,6 +26,15 @@ def test_an_archive_is_a_folder_for_a_while_and_the_rest_stays(tmp_path: Path) -
     assert not found[0].exists()
 
 
+def test_a_name_that_is_too_long_is_told_where_somebody_listens(tmp_path: Path) -> None:
+    path, unnamed = archive(tmp_path / "a.zip", **{"x" * 300: "1", "y": "2"}), list[str]()
+    unpack(path, tmp_path / "out", unnamed)
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["y"]
+    assert unnamed == ["x" * 300]
+    with pytest.raises(OSError, match="too long"):
+        unpack(path, tmp_path / "other")
+
+
 def member(name: str, mode: int = 0) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16

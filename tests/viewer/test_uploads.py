@@ -1,12 +1,15 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import png
+from sonoseg.images.clips import clip_writer
 from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.settings import Settings
 from sonoseg.viewer.uploads import items, series_of, shown, stem
@@ -30,6 +33,20 @@ def test_what_is_wrong_is_told_without_a_path(tmp_path: Path) -> None:
             list(items(content, SETTINGS))
         assert str(refused.value).startswith("the file ")
         assert "sonoseg-" not in str(refused.value)
+
+
+def test_more_frames_than_may_come_are_refused_and_not_left_out(tmp_path: Path) -> None:
+    pages = [PIL.Image.new("L", (40, 30)) for _ in range(4)]
+    tiff = io.BytesIO()
+    pages[0].save(tiff, "TIFF", save_all=True, append_images=pages[1:])
+    pytest.importorskip("av")
+    with clip_writer(tmp_path / "cine.mp4", 25, "") as writer:
+        for _ in range(4):
+            writer.add(np.zeros((30, 40, 3), np.uint8))
+    for content in (tiff.getvalue(), (tmp_path / "cine.mp4").read_bytes()):
+        assert len(list(items(content, replace(SETTINGS, frames=4)))) == 4
+        with pytest.raises(BadUpload, match="more than 3 frames"):
+            list(items(content, replace(SETTINGS, frames=3)))
 
 
 @given(st.text(max_size=300))

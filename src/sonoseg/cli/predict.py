@@ -84,7 +84,7 @@ def predict(
     if dicom_seg or dicom_sr or dicom_sc:
         need_dicom()
     objects = Objects(dicom_seg, dicom_sr, dicom_sc, slicer, fractional, synthetic)
-    given = spacing_of(spacing) if spacing else None
+    given = spacing_of(spacing) if spacing is not None else None
     own = load(model, backend, threads, workers, precision)
     if presence is not None and own.least_presence is None:
         raise UserError(

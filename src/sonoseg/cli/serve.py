@@ -86,11 +86,10 @@ def report(
     if not found:
         raise UserError("nobody has corrected or judged anything yet", hint="sonoseg serve", exit_code=1)
     for row in review.report(found):
-        compared = (
-            "nothing was predicted"
-            if row.dice_mean is None
-            else f"Dice of first and final {row.dice_mean:.3f}, median {row.dice_median:.3f}, least {row.dice_least:.3f}"
-        )
+        compared = "nothing was predicted"
+        if row.dice_mean is not None:
+            compared = f"Dice of first and final {row.dice_mean:.3f}, median {row.dice_median:.3f}, "
+            compared += f"least {row.dice_least:.3f}"
         typer.echo(
             f"{row.reader}: {row.frames} frames, {row.corrected} corrected, {row.accepted} accepted, "
             f"{row.rejected} rejected; {compared}"

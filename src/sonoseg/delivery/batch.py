@@ -12,12 +12,12 @@ from typing import Any
 
 from sonoseg.delivery import document
 from sonoseg.delivery.document import Document
-from sonoseg.delivery.outputs import Failure, Job, Options, Outcome
+from sonoseg.delivery.outputs import Failure, Job, Options, Outcome, failure
 from sonoseg.errors import UserError
 from sonoseg.files import alone, remove_leftovers, replacing, write_csv, write_json
 from sonoseg.images import reading
 from sonoseg.images.reading import Found
-from sonoseg.images.unpacking import unpacked
+from sonoseg.images.unpacking import TOO_LONG, unpacked
 from sonoseg.prediction.predictor import Predictor
 
 LESIONS, FAILURES, COCO = "lesions.csv", "failures.csv", "coco.json"
@@ -65,11 +65,13 @@ def run(
     options = options or Options()
     folder = options.out or (inputs[0] if len(inputs) == 1 and inputs[0].is_dir() else None)
     try:
-        with unpacked(inputs, beside=options.out is None) as unzipped:
+        unnamed = list[str]()
+        with unpacked(inputs, options.out is None, unnamed) as unzipped:
             found = reading.find(unzipped, ["coco"] if folder and options.coco else [])
             with _held(folder, options):
                 job = Job(predictor, options, [each.path for each in found])
-                return _run(found, job, folder, report)
+                summary = Summary(failures=[failure(name, None, TOO_LONG) for name in unnamed])
+                return _run(found, job, folder, report, summary)
     except OSError as error:  # those of single files are among their failures
         raise UserError(
             f"the tables cannot be written to {folder} ({error.strerror or error})",
@@ -78,8 +80,9 @@ def run(
         ) from error
 
 
-def _run(found: Sequence[Found], job: Job, folder: Path | None, report: Report | None) -> Summary:
-    summary, options = Summary(), job.options
+def _run(found: Sequence[Found], job: Job, folder: Path | None, report: Report | None, summary: Summary) -> Summary:
+    """summary: of what was before."""
+    options = job.options
     for_coco: list[Document] = []
     with warnings.catch_warnings(), _lesion_table(folder) as write_rows:
         warnings.simplefilter("ignore")  # the readers do so too, but threads share the filters

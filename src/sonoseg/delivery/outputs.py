@@ -97,7 +97,7 @@ class Job:
             if not isinstance(error, UserError | OSError):
                 _log.exception("unexpected failure of %s", found.path)
             page_number = len(outcome.documents) + 1 if outcome.documents else None
-            outcome.failures.append(_failure(found, page_number, error))
+            outcome.failures.append(failure(found.name, page_number, error))
         return outcome
 
     def _page(self, found: Found, source: Source, item: Item) -> Document:
@@ -238,14 +238,15 @@ def _check(found: Found) -> None:
         raise UserError(f"the name of {found.path} is no UTF-8", hint="give the file another name")
 
 
-def _failure(found: Found, page: int | None, error: Exception) -> Failure:
+def failure(name: str, page: int | None, error: Exception) -> Failure:
+    """Say why a file, or a page of it, has no prediction."""
     message, hint = f"unexpected {type(error).__name__}: {error}", "please report this"
     if isinstance(error, UserError):
         message, hint = str(error), error.hint
     elif isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         message, hint = f"{error.strerror or error}{place}", "make it possible, then use --resume"
-    return Failure(printable(found.name), page, printable(message), printable(hint))
+    return Failure(printable(name), page, printable(message), printable(hint))
 
 
 def _json(base: Path) -> Path:
@@ -261,9 +262,10 @@ def _decoded(path: Path) -> Document:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file names this program at its beginning, as all outputs of pictures do."""
+    """Whether a file names this program: at its beginning, as all outputs of pictures do, or as a clip does."""
     with path.open("rb") as file:
-        return b"sonoseg" in file.read(512)
+        head = file.read(512)
+    return b"sonoseg" in head or (clips.is_clip(head) and "sonoseg" in clips.comment_of(path))
 
 
 def _remove(paths: Iterable[Path]) -> None:

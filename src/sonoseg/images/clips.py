@@ -33,22 +33,27 @@ def is_clip(head: bytes) -> bool:
 
 
 def read_clip(path: Path, max_pixels: int = MAX_PIXELS, stream: BinaryIO | None = None) -> Iterator[Item]:
-    """Read a clip frame by frame. stream: holds it where the file ``path`` is only around it.
+    """Read a clip frame by frame, stretched to square pixels where it says that its own are not.
 
-    Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, or has frames over ``max_pixels``.
+    stream: holds the clip where the file ``path`` is only around it, and says itself how large a pixel is.
+
+    Errors: ``UserError`` without PyAV, for a file that is no clip, is damaged, has frames over ``max_pixels``, and at
+    the end of one that says that it has more of them; one may lack, as not all writers count the same.
     """
     av = _av()
     try:
         with av.open(stream or str(path)) as container:
-            if not container.streams.video:
+            video = next(iter(container.streams.video), None)
+            if video is None or video.codec_context is None:  # the latter where nobody knows in which code it is
                 raise UserError(f"{path} holds no moving pictures", hint="give a clip, or a picture")
-            video = container.streams.video[0]
-            if video.width * video.height > max_pixels:
+            ratio = Fraction(video.sample_aspect_ratio or 1) if stream is None else Fraction(1)
+            width, height = _square(video.width, video.height, ratio)
+            if width * height > max_pixels:
                 raise UserError(
-                    f"{path} has frames of {video.width:,} x {video.height:,} pixels; {max_pixels:,} are allowed",
+                    f"{path} has frames of {width:,} x {height:,} pixels; {max_pixels:,} are allowed",
                     hint="if the file is right, raise the limit with --max-pixels",
                 )
-            yield from _frames(container, video, str(path))
+            yield from _frames(container, video, ratio, str(path))
     except (av.error.FFmpegError, ValueError) as error:
         raise UserError(
             f"{path} cannot be decoded ({error}); it may be truncated or no clip", hint="copy or download it again"
@@ -66,6 +71,16 @@ def clip_writer(path: Path, rate: float, comment: str) -> Iterator["ClipWriter"]
         writer = ClipWriter(container, Fraction(rate).limit_denominator(1001))
         yield writer
         writer.finish()
+
+
+def comment_of(path: Path) -> str:
+    """What ``clip_writer`` was told to write into a clip; empty for another file."""
+    av = _av()
+    try:
+        with av.open(str(path)) as container:
+            return str(container.metadata.get("comment", ""))
+    except (av.error.FFmpegError, ValueError):
+        return ""
 
 
 class ClipWriter:
@@ -94,14 +109,35 @@ class ClipWriter:
         return stream
 
 
-def _frames(container: Any, stream: Any, source: str) -> Iterator[Item]:
+def _frames(container: Any, stream: Any, ratio: Fraction, source: str) -> Iterator[Item]:
     rate, first = float(stream.average_rate or 25), None
-    for number, frame in enumerate(container.decode(stream), 1):
+    stretched = (f"Stretched to square pixels: those of the file are {ratio.numerator}:{ratio.denominator}.",)
+    for number, frame in enumerate(_decoded(container, stream, source), 1):
         seconds = float(frame.time) if frame.time is not None else (number - 1) / rate
         first = seconds if first is None else first
-        upright = np.rot90(frame.to_ndarray(format="gray"), round(frame.rotation / 90))
-        image = Image(np.ascontiguousarray(upright), source=source)
+        width, height = _square(frame.width, frame.height, ratio)
+        notes = stretched if (width, height) != (frame.width, frame.height) else ()
+        pixels = frame.reformat(width, height, "gray").to_ndarray()
+        upright = np.rot90(pixels, round(frame.rotation / 90))
+        image = Image(np.ascontiguousarray(upright), source=source, notes=notes)
         yield Item(image, number, None, seconds - first, rate)
+
+
+def _decoded(container: Any, stream: Any, source: str) -> Iterator[Any]:
+    """Frames as they are decoded. Told and counted is what lies in the file, as an edit list shows less of it."""
+    kinds = container.format.name.split(",")
+    told, seen = len(stream.index_entries) if "mp4" in kinds else stream.frames, 0
+    for packet in container.demux(stream):
+        if packet.size:  # an AVI counts those too that it leaves out, as time goes on
+            seen = max(seen, packet.dts or 0 if "avi" in kinds else 0) + 1
+        yield from packet.decode()
+    if seen < told - 1:
+        raise UserError(f"{source} holds {seen} of the {told} frames that it says", hint="copy or download it again")
+
+
+def _square(width: int, height: int, ratio: Fraction) -> tuple[int, int]:
+    """Sides in square pixels, one of them made longer. ratio: of a pixel's width to its height."""
+    return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
 
 
 def _av() -> Any:

@@ -39,6 +39,9 @@ _SIGNATURES = (
     b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51",
 )  # fmt: skip
 
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+"""Tag of TIFF for what a value means, and the one under which 0 is white: Pillow heeds it up to 8 bits."""
+
 _ANIMATIONS = {"PNG", "GIF", "WEBP"}
 
 _COLOUR_DIFFERENCE = 24
@@ -114,7 +117,7 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
 
     Rule: EXIF rotation is applied; transparent pixels lie on black; colour becomes grey by ITU-R 601 luma; grey files
     of 16 or 32 bits or floats are scaled by the smallest full range (1 for floats; 8, 10, 12 or 16 bits) that holds
-    their maximum; of colour files of 16 bits the upper byte counts.
+    their maximum, and turned where a TIFF says that 0 is white; of colour files of 16 bits the upper byte counts.
     Errors: ``UserError`` for a file that is missing, unreadable, truncated, animated or larger than ``max_pixels``.
     """
     with _opened(path, max_pixels) as picture:
@@ -190,6 +193,7 @@ def read_levels(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
 
 def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:
     """Make an ``Image`` of an opened Pillow picture, by the rule of ``read_image``."""
+    turned = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     picture = PIL.ImageOps.exif_transpose(picture)
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         values = np.asarray(picture)
@@ -199,7 +203,8 @@ def from_picture(picture: PIL.Image.Image, source: str = "") -> Image:
                 f"{source or 'the picture'} has values from {low:g} or that are no numbers; brightness begins at 0",
                 hint="give the scan before it was normalised",
             )
-        return Image(_to_8_bit(values), source=source)
+        scaled = _to_8_bit(values)
+        return Image(~scaled if turned else scaled, source=source)
     if picture.mode in {"1", "L"} and not picture.has_transparency_data:
         return Image(np.array(picture.convert("L")), source=source)
     if picture.has_transparency_data:

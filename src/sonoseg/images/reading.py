@@ -114,12 +114,17 @@ def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int
 
 
 def find_dicom(inputs: Sequence[Path]) -> list[Path]:
-    """Find the DICOM files of any kind: those named, and those in the folders named that begin as one, by name.
+    """Find the DICOM files of any kind: those named, whatever they are, and those in the folders named, by name.
 
-    Errors: ``UserError`` where there is none.
+    A DICOMDIR is left out. Errors: ``UserError`` where there is none.
     """
-    files = [file for given in inputs for file in (sorted(given.rglob("*")) if given.is_dir() else [given])]
-    found = [file for file in files if dicom.is_dicom(_head(file)) and not dicom.is_directory(_head(file))]
+    found = list[Path]()
+    for given in inputs:
+        is_folder = given.is_dir()
+        for file in sorted(given.rglob("*")) if is_folder else [given]:
+            head = _head(file)
+            if not dicom.is_directory(head) and (dicom.is_dicom(head) or not is_folder):
+                found.append(file)
     if not found:
         raise UserError(f"there is no DICOM in {', '.join(map(str, inputs))}", hint="check the path")
     return found
@@ -197,7 +202,12 @@ def _checked(image: Image, spacing: tuple[float, float] | None = None) -> Image:
     if not spacing:
         return image
     check_spacing(image.shape, spacing, image.source or "the image")
-    return replace(image, spacing=spacing, notes=())
+    return measured(image, spacing)
+
+
+def measured(image: Image, spacing: tuple[float, float]) -> Image:
+    """Give an image the size of a pixel that somebody told; what its file notes of its own does not hold then."""
+    return replace(image, spacing=spacing, notes=tuple(note for note in image.notes if note not in dicom.SCALE))
 
 
 def check_spacing(shape: tuple[int, int], spacing: tuple[float, float], name: str) -> None:

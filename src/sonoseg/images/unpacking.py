@@ -23,11 +23,11 @@ _PIECE = 1 << 18
 
 
 @contextmanager
-def unpacked(inputs: Sequence[Path], beside: bool) -> Iterator[list[Path]]:
+def unpacked(inputs: Sequence[Path], beside: bool, unnamed: list[str] | None = None) -> Iterator[list[Path]]:
     """Give the same paths, with folders of their files in place of zip archives, which go away when the block ends.
 
-    beside: whether outputs are to stand beside the files. Errors: ``UserError`` as ``unpack``, and for an archive where
-    outputs are to stand beside its files.
+    beside: whether outputs are to stand beside the files. unnamed: as of ``unpack``. Errors: ``UserError`` as
+    ``unpack``, and for an archive where outputs are to stand beside its files.
     """
     with tempfile.TemporaryDirectory(prefix="sonoseg-") as folder:
         found = []
@@ -38,13 +38,14 @@ def unpacked(inputs: Sequence[Path], beside: bool) -> Iterator[list[Path]]:
             if beside:
                 raise UserError(f"{path} is an archive; its outputs need a folder", hint="give --out FOLDER")
             found.append(Path(folder) / str(number) / path.stem)
-            unpack(path, found[-1])
+            unpack(path, found[-1], unnamed)
         yield found
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, unnamed: list[str] | None = None) -> None:
     """Unpack a zip archive into a folder; everything is checked before anything is written.
 
+    unnamed: takes the files whose names are too long for this system, which are then left out.
     Errors: ``UserError`` for what is no whole archive, unpacks to too much, or holds a place outside the folder, a
     link, a locked or doubled file; ``OSError``.
     """
@@ -54,9 +55,14 @@ def unpack(archive: Path, folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for parts, info in files.items():
                 target = folder.joinpath(*parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(info) as packed, target.open("wb") as file:
-                    shutil.copyfileobj(packed, file, _PIECE)
+                try:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with opened.open(info) as packed, target.open("wb") as file:
+                        shutil.copyfileobj(packed, file, _PIECE)
+                except OSError as error:
+                    if unnamed is None or error.errno != errno.ENAMETOOLONG:
+                        raise
+                    unnamed.append(info.filename)
     except UserError:
         raise
     except Exception as error:  # each form of compression has errors of its own
@@ -66,6 +72,9 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 _HINT = "unpack it yourself and give the folder"
+
+TOO_LONG = UserError("its name is too long for this system", hint="give the file another name")
+"""What is said of ``unnamed`` files."""
 
 
 def _is_zip(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import PIL.Image
 
 from sonoseg.images.pictures import Image, Window, encode_png, from_picture
+from sonoseg.images.reading import measured
 from sonoseg.viewer.records import Frame
 
 _WINDOWS, _NOTES = "Windows", "Notes"
@@ -20,11 +21,12 @@ def picture_of(image: Image) -> bytes:
 
 
 def image_of(frame: Frame, spacing: tuple[float, float] | None = None) -> Image:
-    """Give the image of a frame; spacing: (row, column) in mm as a reader set it, of which its file notes nothing."""
+    """Give the image of a frame; spacing: (row, column) in mm as a reader set it."""
     with PIL.Image.open(BytesIO(frame.picture), formats=("PNG",)) as picture:
-        windows, notes = _windows(picture), () if spacing else tuple(_told(picture, _NOTES))
+        windows, notes = _windows(picture), tuple(_told(picture, _NOTES))
         image = from_picture(picture)
-    return replace(image, spacing=spacing or frame.spacing, coloured=frame.coloured, windows=windows, notes=notes)
+    image = replace(image, spacing=frame.spacing, coloured=frame.coloured, windows=windows, notes=notes)
+    return measured(image, spacing) if spacing else image
 
 
 def windows_of(frame: Frame) -> tuple[Window, ...]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +27,10 @@ def items(content: bytes, settings: Settings, spacing: tuple[float, float] | Non
         yield from volumes.items(volumes.read(content, volume_limit(settings)), spacing)
         return
     with lying(content) as path:
-        yield from islice(reading.read(path, spacing, settings.pixels), settings.frames)
+        for item in reading.read(path, spacing, settings.pixels):
+            if max(item.number, item.of or 0) > settings.frames:
+                raise BadUpload(f"the file has more than {settings.frames:,} frames", "send it in parts")
+            yield item
 
 
 def volume_limit(settings: Settings) -> int:

@@ -119,6 +119,26 @@ def test_without_regions_a_person_must_look(tmp_path: Path) -> None:
     assert [code.CodeValue for code in data.DeidentificationMethodCodeSequence] == ["113100"]
 
 
+@pytest.mark.parametrize("bare", [0, 1, 2])
+def test_a_single_frame_that_was_not_blanked_is_told(bare: int, tmp_path: Path) -> None:
+    groups = []
+    for number in range(3):
+        group = Dataset()
+        region = Region(BOX, spatial=5, data=0) if number == bare else Region(BOX)
+        group.SequenceOfUltrasoundRegions = [region.item()]
+        groups.append(group)
+    data, warnings = cleaned(
+        tmp_path, Scan(frames=3, inside=BOX, regions=(Region(BOX),)), PerFrameFunctionalGroupsSequence=groups
+    )
+    assert warnings == (module.SOME_WITHOUT,)
+    assert [code.CodeValue for code in data.DeidentificationMethodCodeSequence] == ["113100"]
+
+
+def test_frames_are_counted_as_they_are_written(tmp_path: Path) -> None:
+    data, _ = cleaned(tmp_path, Scan(frames=5, syntax=MPEG4), NumberOfFrames=6)
+    assert data.NumberOfFrames == len(data.pixel_array) == 5
+
+
 def test_what_is_no_ultrasound_is_not_written(tmp_path: Path) -> None:
     path = dicom_files.write(tmp_path / "a.dcm", Scan(), SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33")
     with pytest.raises(UserError, match="Comprehensive SR"):

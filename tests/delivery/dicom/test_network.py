@@ -29,6 +29,20 @@ def test_what_is_sent_is_received_as_it_was_under_a_name_that_tells_nobody(tmp_p
         assert not any(secret in target.name for secret in ("DOE", "4711", str(data.SOPInstanceUID)))
 
 
+def test_every_clip_that_is_read_is_received(tmp_path: Path) -> None:
+    codes = [
+        *(uid.MPEG2MPML, uid.MPEG2MPHL, uid.MPEG4HP41, uid.MPEG4HP41BD, uid.MPEG4HP422D, uid.MPEG4HP423D),
+        *(uid.MPEG4HP42STEREO, uid.HEVCMP51, uid.HEVCM10P51, uid.MPEG2MPMLF, uid.MPEG4HP42STEREOF),
+    ]
+    node, port = AE(), free_port()
+    for code in codes:
+        node.add_requested_context(dicom_files.US_MULTI, code)
+    with receiving(tmp_path / "out", port, "127.0.0.1"):
+        association = node.associate("127.0.0.1", port)
+        assert {context.transfer_syntax[0] for context in association.accepted_contexts} == set(codes)
+        association.release()
+
+
 def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
     port = free_port()
     with (

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import JPEGBaseline8Bit
 
 import dicom_files
 from dicom_files import Scan
@@ -46,6 +47,33 @@ def test_names_in_any_script_go_along(tmp_path: Path) -> None:
         writer.write(tmp_path / "seg.dcm")
     assert str(pydicom.dcmread(tmp_path / "seg.dcm").PatientName) == name
     assert not dicom_files.faults(tmp_path / "seg.dcm")
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_compression_that_lost_something_is_told_of_what_is_made(frames: int, tmp_path: Path) -> None:
+    said: dict[str, object] = {
+        "LossyImageCompression": "01", "LossyImageCompressionRatio": ["12.5", "3"],
+        "LossyImageCompressionMethod": ["ISO_10918_1", "ISO_15444_1"],
+    }  # fmt: skip
+    scan = Scan(frames=frames, syntax=JPEGBaseline8Bit)
+    for changes, compression, ratio in (
+        (said, "01", [12.5, 3]),
+        ({"LossyImageCompression": "01", "LossyImageCompressionMethod": "ISO_10918_1"}, "01", None),
+        ({"LossyImageCompression": "00"}, "00", None),
+    ):
+        made, predictions = dicom_files.predicted(dicom_files.write(tmp_path / "scan.dcm", scan, **changes))
+        with SegmentationWriter(made) as writer:
+            for number, prediction in enumerate(predictions, 1):
+                writer.add(number, prediction)
+            writer.write(tmp_path / "seg.dcm")
+        write_capture(tmp_path / "sc.dcm", made, np.zeros((120, 160, 3), np.uint8), 1)
+        for name in ("seg.dcm", "sc.dcm"):
+            data = pydicom.dcmread(tmp_path / name)
+            assert data.LossyImageCompression == compression
+            assert data.get("LossyImageCompressionRatio") == ratio
+            assert data.get("LossyImageCompressionMethod") == changes.get("LossyImageCompressionMethod")
+            if changes is said:
+                assert not dicom_files.faults(tmp_path / name)
 
 
 @pytest.mark.parametrize("key", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])

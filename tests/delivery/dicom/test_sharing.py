@@ -36,12 +36,25 @@ def test_files_get_new_names_and_keep_together(tmp_path: Path) -> None:
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_what_the_system_does_not_give_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+    folder = study(tmp_path / "in")
+    (folder / "A.dcm").symlink_to(tmp_path / "nowhere")
+    shared = share([folder], tmp_path / "out", lambda done, of: None)
+    assert shared.done == 2
+    assert [name for name, _, _ in shared.failures] == ["A.dcm", "DOE_3.dcm"]
+    assert shared.failures[0][1] == "No such file or directory"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0002.dcm", "0003.dcm"]
+
+
 def test_an_archive_is_unpacked(tmp_path: Path) -> None:
     folder = study(tmp_path / "in")
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         for path in folder.iterdir():
             archive.write(path, path.name)
-    assert share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None).done == 2
+        archive.writestr("a" * 300, b"")
+    shared = share([tmp_path / "study.zip"], tmp_path / "out", lambda done, of: None)
+    assert shared.done == 2
+    assert [name for name, _, _ in shared.failures] == ["a" * 300, "DOE_3.dcm"]
 
 
 def test_a_folder_with_dicom_is_not_written_to(tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def test_frames_come_as_samples_and_their_colour_model(tmp_path: Path) -> None:
         assert (np.stack([samples[..., 1] for samples, _ in found]) == dicom_files.grey(scan)).all()
 
 
+def test_a_clip_with_fewer_frames_than_are_said_is_refused_but_for_one(tmp_path: Path) -> None:
+    scan = Scan(frames=5, syntax=dicom_files.MPEG4)
+    for said, found in ((4, 4), (5, 5), (6, 5)):
+        assert len(decoded(dicom_files.write(tmp_path / "a.dcm", scan, NumberOfFrames=said))) == found
+    with pytest.raises(UserError, match="holds 5 of the 7 frames that it says"):
+        decoded(dicom_files.write(tmp_path / "a.dcm", scan, NumberOfFrames=7))
+
+
 @pytest.mark.parametrize(
     ("syntax", "changes", "told"),
     [

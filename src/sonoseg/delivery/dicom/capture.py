@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from sonoseg.delivery.dicom.origin import Origin, finish
+from sonoseg.delivery.dicom.origin import LOSSY, Origin, finish
 from sonoseg.files import replacing
 from sonoseg.images.dicom.objects import quiet
 
@@ -34,6 +34,9 @@ def _made(origin: Origin, pixels: NDArray[np.uint8], number: int) -> SCImage:
     made.Laterality = ""
     made.Modality, made.ImageType = "US", ["DERIVED", "SECONDARY"]
     made.BurnedInAnnotation = "YES"
+    for key in LOSSY:
+        if key in origin.header:
+            made[key] = origin.header[key]
     source = Dataset()
     source.ReferencedSOPClassUID = origin.header.SOPClassUID
     source.ReferencedSOPInstanceUID = origin.header.SOPInstanceUID

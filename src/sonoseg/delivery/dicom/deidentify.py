@@ -27,6 +27,7 @@ from sonoseg.images.marks import MARK_SCORE, score
 from sonoseg.images.pictures import MAX_PIXELS, Window
 
 NO_REGIONS = "it has no ultrasound regions, so that nothing of its pixels was blanked; look at it"
+SOME_WITHOUT = "some of its frames have no ultrasound regions, so that nothing of them was blanked; look at it"
 BURNED_IN = "Burned In Annotation says YES; look at what remains within its ultrasound regions"
 TEXT = "text or marks remain within its ultrasound regions; look at it"
 
@@ -70,19 +71,23 @@ def _rewrite(header: Dataset, pixels: Pixels, source: Path, target: Path, replac
     regions, grey = Regions(header, str(source)), tones(header, str(source))
     count = int(header.get("NumberOfFrames") or 1)
     searched, has_text, black = {0, count // 2, count - 1}, False, _black(header, grey)
+    blanked = list[bool]()
     with tempfile.TemporaryFile() as spool:
         frames = _Frames(header, cast(BufferedIOBase, spool))
         for number, (samples, model) in enumerate(
             codecs.frames(header, pixels, str(source), header.Rows * header.Columns)
         ):
             windows = regions.shown(number)
+            blanked.append(bool(windows))
             frames.add(_blanked(samples, windows, black.get(model, black[""])), model)
             if number in searched and not has_text:
                 has_text = _has_text(grey(samples, model).pixels, windows)
         cleaned = replacer.clean(header)
         frames.finish(cleaned)
-        warnings = _warnings(header, blanked=bool(windows), has_text=has_text)
-        _record(cleaned, blanked=bool(windows))
+        if "NumberOfFrames" in cleaned:
+            cleaned.NumberOfFrames = len(blanked)
+        warnings = _warnings(header, blanked, has_text)
+        _record(cleaned, blanked=all(blanked))
         cleaned.file_meta = FileMetaDataset()
         cleaned.file_meta.TransferSyntaxUID = frames.syntax
         with replacing(target) as temporary:
@@ -170,11 +175,15 @@ def _has_text(shown: NDArray[np.uint8], windows: Sequence[Window]) -> bool:
     return False
 
 
-def _warnings(header: Dataset, blanked: bool, has_text: bool) -> tuple[str, ...]:
-    said = str(header.get("BurnedInAnnotation", "")) == "YES"
-    return tuple(
-        warning for warning, given in ((NO_REGIONS, not blanked), (BURNED_IN, said), (TEXT, has_text)) if given
-    )
+def _warnings(header: Dataset, blanked: Sequence[bool], has_text: bool) -> tuple[str, ...]:
+    """blanked: whether each frame was."""
+    given = {
+        NO_REGIONS: not any(blanked),
+        SOME_WITHOUT: any(blanked) and not all(blanked),
+        BURNED_IN: str(header.get("BurnedInAnnotation", "")) == "YES",
+        TEXT: has_text,
+    }
+    return tuple(warning for warning, is_given in given.items() if is_given)
 
 
 def _record(made: Dataset, blanked: bool) -> None:

@@ -8,6 +8,7 @@ from highdicom.base import SOPClass
 from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID, generate_uid
 from pydicom.valuerep import validate_value
@@ -29,6 +30,9 @@ _KEPT_IF_THERE = (
     "IssuerOfPatientID", "PatientAge", "PatientSize", "PatientWeight", "StudyDescription", "PatientIdentityRemoved",
     "DeidentificationMethod",
 )  # fmt: skip
+
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+"""What the scan says of compression that lost something, and so does every image that is made of it (C.7.6.1.1.5)."""
 
 _SERIES = {"seg": 901, "sr": 902, "sc": 903}
 """Series numbers by kind, beyond those of a scanner."""
@@ -102,6 +106,11 @@ def origin(header: Dataset, predictor: Predictor, settings: str = "", corrected:
         good = value not in (None, "") and _is_valid(key, value)
         if good or key in _KEPT:
             setattr(kept, key, str(value) if good else "")
+    for key in LOSSY:
+        value = _read(header, key)
+        values = [str(each) for each in value] if isinstance(value, MultiValue) else [str(value or "")]
+        if all(each and _is_valid(key, each) for each in values):
+            setattr(kept, key, values)
     kept.Rows, kept.Columns = int(header.Rows), int(header.Columns)
     kept.Modality = "US"
     return Origin(kept, "NumberOfFrames" in header, predictor, settings, corrected)

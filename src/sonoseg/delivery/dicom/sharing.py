@@ -10,7 +10,7 @@ from sonoseg.delivery.dicom.profile import Replacer
 from sonoseg.errors import UserError
 from sonoseg.images import reading
 from sonoseg.images.pictures import MAX_PIXELS
-from sonoseg.images.unpacking import unpacked
+from sonoseg.images.unpacking import TOO_LONG, unpacked
 
 
 @dataclass
@@ -31,7 +31,10 @@ def share(
     if out.exists() and any(out.glob("*.dcm")):
         raise UserError(f"{out} holds DICOM files already", hint="give another --out")
     shared, replacer = Shared(), Replacer()
-    with unpacked(inputs, beside=False) as unzipped:
+    unnamed = list[str]()
+    with unpacked(inputs, False, unnamed) as unzipped:
+        for name in unnamed:
+            shared.fail(name, TOO_LONG)
         found = [each for each in reading.find(unzipped) if reading.is_dicom(each.path)]
         for number, each in enumerate(found, 1):
             name = f"{number:04}.dcm"
@@ -39,6 +42,8 @@ def share(
                 warnings = deidentify(each.path, out / name, replacer, max_pixels).warnings
             except UserError as error:
                 shared.fail(each.name, error)
+            except OSError as error:
+                shared.fail(each.name, UserError(error.strerror or str(error), hint="make it possible, then try again"))
             else:
                 shared.done += 1
                 shared.warnings += [(name, warning) for warning in warnings]

@@ -8,6 +8,11 @@ from sonoseg.images.pictures import MAX_PIXELS, Item
 
 SUFFIXES = (".dcm", ".dicom")
 
+FROM_REGIONS = "Size of a pixel from the ultrasound regions."
+FROM_SPACING = "Size of a pixel from Pixel Spacing: no ultrasound region says it."
+UNKNOWN = "In pixels: the file has no ultrasound region in cm and no Pixel Spacing."
+SCALE = {FROM_REGIONS, FROM_SPACING, UNKNOWN}
+"""Notes on where the size of a pixel comes from, which do not hold where somebody gives another."""
 
 _MODULES = ("pydicom", "highdicom", "gdcm", "jpeg_ls", "pynetdicom", "dicomweb_client", "dicomanonymizer")
 """That the extra ``dicom`` brings."""

@@ -85,12 +85,15 @@ def opened(path: Path) -> Iterator[tuple[Dataset, Pixels | None]]:
 
 def read_object(path: Path, pixels: bool = True) -> Dataset:
     """Read a DICOM object of any kind, to be passed on as it is. Errors: ``UserError`` for what cannot be."""
+    if not path.is_file():  # reading a pipe or a device might never end
+        found = "is not a file" if path.exists() else "does not exist"
+        raise UserError(f"{path} {found}; a DICOM file is needed", hint="check the path")
     try:
         with quiet():
             data = pydicom.dcmread(path, stop_before_pixels=not pixels)
         whole = all((data.get("SOPClassUID"), data.get("SOPInstanceUID"), data.file_meta.get("TransferSyntaxUID")))
-    except OSError:
-        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error})", hint="make it readable") from error
     except Exception:  # a broken file can raise nearly anything in a parser
         whole = False
     if not whole:

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from sonoseg.errors import UserError
+from sonoseg.images.dicom import FROM_REGIONS, FROM_SPACING, UNKNOWN
 from sonoseg.images.pictures import Window
 
 _PLANE, _TISSUE, _FLOW = 1, 1, 2
@@ -28,9 +29,6 @@ _LOW_PRIORITY = 1
 _LARGEST = 10.0
 """mm; a larger pixel is a mistake of the file."""
 
-FROM_REGIONS = "Size of a pixel from the ultrasound regions."
-FROM_SPACING = "Size of a pixel from Pixel Spacing: no ultrasound region says it."
-UNKNOWN = "In pixels: the file has no ultrasound region in cm and no Pixel Spacing."
 FLOW = "A colour Doppler box lies over the tissue."
 
 
