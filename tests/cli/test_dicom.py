@@ -71,8 +71,7 @@ def test_what_is_named_and_cannot_be_sent_is_told(
     assert re.findall("failed: (.+?): ", told.err) == ["typo.dcm", "s0.png"]
     assert "typo.dcm does not exist" in told.err
     assert run(monkeypatch, "push", *map(str, files[1:]), "--url", "http://127.0.0.1:9/dicom-web") == 2
-    told = capsys.readouterr()
-    assert re.findall("failed: (.+?): ", told.err) == ["typo.dcm", "s0.png"]
+    assert "error: there is no DICOM in " in capsys.readouterr().err
 
 
 def test_an_archive_is_pushed_to_watched_and_pulled_from(

@@ -116,16 +116,18 @@ def read(path: Path, spacing: tuple[float, float] | None = None, max_pixels: int
 def find_dicom(inputs: Sequence[Path]) -> list[Path]:
     """Find the DICOM files of any kind: those named, whatever they are, and those in the folders named, by name.
 
-    A DICOMDIR is left out. Errors: ``UserError`` where there is none.
+    A DICOMDIR is left out. Errors: ``UserError`` where no file is DICOM.
     """
-    found = list[Path]()
+    found, known = list[Path](), 0
     for given in inputs:
         is_folder = given.is_dir()
         for file in sorted(given.rglob("*")) if is_folder else [given]:
             head = _head(file)
-            if not dicom.is_directory(head) and (dicom.is_dicom(head) or not is_folder):
+            is_dicom = dicom.is_dicom(head)
+            if not dicom.is_directory(head) and (is_dicom or not is_folder):
                 found.append(file)
-    if not found:
+                known += is_dicom
+    if not known:
         raise UserError(f"there is no DICOM in {', '.join(map(str, inputs))}", hint="check the path")
     return found
 
