@@ -3,9 +3,11 @@ from pathlib import Path
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
 
 
-def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None:
+def test_the_time_of_a_run_is_the_median_and_unknown_before_it_was_noted() -> None:
     runs = [[{"seconds": 1.0}, {"seconds": 2.0}], [{"seconds": 5.0}]]
     assert train_seconds(runs) == 4.0
+    elsewhere = [{"seconds": 900.0}]
+    assert train_seconds([*runs, elsewhere]) == 5.0
     assert train_seconds([*runs, [{"epoch": 1}]]) is None
     assert train_seconds([]) is None
 
@@ -13,6 +15,9 @@ def test_the_time_of_a_run_is_the_mean_and_unknown_before_it_was_noted() -> None
 def test_speed_and_machines_of_the_runs() -> None:
     slow, fast = ([{"seconds": 2.0, "images_per_second": speed}] for speed in (10.0, 30.0))
     assert images_per_second([slow, fast]) == 20
+    slower = [{"seconds": 1000.0, "images_per_second": 1.0}]
+    assert images_per_second([slow, fast, fast, slower]) == 20
+    assert images_per_second([[*slow, {"seconds": 6.0, "images_per_second": 2.0}]]) == 4
     assert images_per_second([slow, [{"seconds": 2.0}]]) is None
     here, there = {"machine": "m", "threads": 1}, {"machine": "n", "threads": 2}
     told = [

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,20 +21,26 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def train_seconds(histories: Sequence[History]) -> float | None:
-    """Mean time that a run took, its resumes summed up; None where a history is older than the clock in it."""
-    lines = [line for history in histories for line in history]
-    if not lines or any("seconds" not in line for line in lines):
-        return None
-    return round(sum(line["seconds"] for line in lines) / len(histories), 1)
+    """Median time that a run took, its resumes summed up; None where a history is older than the clock in it.
+
+    The median, so that the few runs that another machine took do not stand for all.
+    """
+    times = [_seconds(history) for history in histories if history]
+    return round(median(times), 1) if times and not any(map(isnan, times)) else None
 
 
 def images_per_second(histories: Sequence[History]) -> float | None:
-    """Images that were trained on in a second, over all epochs; None where a history is older than the clock in it."""
-    lines = [line for history in histories for line in history]
-    if not lines or any("images_per_second" not in line for line in lines):
-        return None
-    images = sum(line["images_per_second"] * line["seconds"] for line in lines)
-    return round(images / sum(line["seconds"] for line in lines), 2)
+    """Images that a run trained on in a second, over its epochs: the median, None as in ``train_seconds``."""
+    speeds = [
+        sum(line.get("images_per_second", nan) * line.get("seconds", nan) for line in history) / _seconds(history)
+        for history in histories
+        if history
+    ]
+    return round(median(speeds), 2) if speeds and not any(map(isnan, speeds)) else None
+
+
+def _seconds(history: History) -> float:
+    return sum(line.get("seconds", nan) for line in history)
 
 
 def machines(told: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def normal_table(summary: Summary) -> Table:
         Cell("Pixel accuracy", "all images"),
         Cell("Parameters"),
         Cell("Multiply-adds", "per image"),
-        Cell("Training time", "of one run"),
+        Cell("Training time", "of one run, median"),
     )
 
     def row(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
