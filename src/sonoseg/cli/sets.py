@@ -57,7 +57,8 @@ def folds(
     need_data()
     need_file(out)
     from sonoseg.cli.progress import Bar
-    from sonoseg.data.folds import make, write
+    from sonoseg.data.dealing import make
+    from sonoseg.data.folds import write
     from sonoseg.data.sets.sources import open_set
 
     samples = open_set(source).samples

@@ -11,7 +11,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from sonoseg.data.copies import natural_key
-from sonoseg.data.folds import Folds, Row, assign
+from sonoseg.data.dealing import assign
+from sonoseg.data.folds import Folds, Row
 from sonoseg.errors import UserError
 from sonoseg.images.pictures import FORMATS, Image, read_image, read_mask
 

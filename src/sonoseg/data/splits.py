@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sonoseg.data import folds
+from sonoseg.data.dealing import assign
+from sonoseg.data.folds import check_disjoint
 from sonoseg.data.samples import DataSet, Sample
 
 
@@ -34,15 +35,15 @@ def split(data: DataSet, fold: int, validation: float = 0.0, seed: int = 0, shar
     watched: set[str] = set()
     labels = {row.image: row.label for row in table.rows}
     if validation > 0:
-        parts = folds.assign(training, labels, groups, max(2, round(1 / validation)), seed)
+        parts = assign(training, labels, groups, max(2, round(1 / validation)), seed)
         watched = {name for name, part in parts.items() if part == 0}
     kept = [name for name in training if name not in watched]
     if share < 1:
         count = min(PARTS, len({groups[name] for name in kept}))
-        parts = folds.assign(kept, labels, groups, count, seed)
+        parts = assign(kept, labels, groups, count, seed)
         kept = [name for name in kept if parts[name] < max(1, round(share * count))]
-    folds.check_disjoint((groups[name] for name in [*kept, *watched]), (groups[name] for name in test))
-    folds.check_disjoint((groups[name] for name in kept), (groups[name] for name in watched))
+    check_disjoint((groups[name] for name in [*kept, *watched]), (groups[name] for name in test))
+    check_disjoint((groups[name] for name in kept), (groups[name] for name in watched))
     return Split(
         tuple(samples[name] for name in kept),
         tuple(samples[name] for name in training if name in watched),

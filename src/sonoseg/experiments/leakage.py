@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonoseg.data.folds import Folds, Row, assign
+from sonoseg.data.dealing import assign
+from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet
 from sonoseg.evaluation.cases import read_cases
 from sonoseg.evaluation.intervals import bootstrap_contrast, bootstrap_difference, bootstrap_mean, plain

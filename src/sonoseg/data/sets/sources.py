@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from sonoseg.data.copies import Steps
-from sonoseg.data.folds import from_groups
+from sonoseg.data.dealing import from_groups
 from sonoseg.data.formats.coco import open_coco, to_coco
 from sonoseg.data.formats.nnunet import open_nnunet, to_nnunet
 from sonoseg.data.formats.packed import open_packed
