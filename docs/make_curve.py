@@ -25,10 +25,15 @@ SIZES = {
     "with BUS-BRA": ("larger-set", "", 1748),
 }
 
+APART = 1.04
+"""How far the two points of the larger set stand from each other, as a factor."""
+
 STYLE = (
     "<style>text{font:11px sans-serif;fill:#555}.title{font-size:13px;fill:#222}.end{text-anchor:end}"
     ".middle{text-anchor:middle}.grid{stroke:#ddd;fill:none}.line{fill:none;stroke-width:2}.faint{stroke-width:1;"
-    "stroke-dasharray:3 3}.c1{stroke:#2a6fbb}.c2{stroke:#c4561c}</style><rect width='100%' height='100%' fill='#fff'/>"
+    "stroke-dasharray:3 3}"
+    ".dots{fill:none;stroke-width:7;stroke-linecap:round}"
+    ".c1{stroke:#2a6fbb}.c2{stroke:#c4561c}</style><rect width='100%' height='100%' fill='#fff'/>"
 )
 
 
@@ -41,6 +46,11 @@ def dice_of(rows: list[Case], model: str) -> dict[str, Case]:
 def told(found: Interval, sign: bool = False) -> str:
     """Mean and interval."""
     return figure({"mean": found.mean, "low": found.low, "high": found.high}, sign=sign)
+
+
+def counted(images: float) -> str:
+    """How many, and which of them are not of BUSI."""
+    return f"{images:g}" + (", with BUS-BRA" if images == SIZES["with BUS-BRA"][2] else "")
 
 
 def main() -> None:
@@ -59,19 +69,24 @@ def main() -> None:
     for colour, (model, by_size) in enumerate(values.items(), 1):
         found = [bootstrap_mean(dice, groups) for dice in by_size.values()]
         every += [end for each in found for end in (each.low, each.high)]
-        lines.append(Series(model, colour, counts, [each.mean for each in found]))
+        *own, larger = found
+        lines.append(Series(model, colour, counts[:-1], [each.mean for each in own]))
         lines += [
-            Series("", colour, counts, [getattr(each, end) for each in found], faint=True) for end in ("low", "high")
+            Series("", colour, counts[:-1], [getattr(each, end) for each in own], faint=True) for end in ("low", "high")
         ]
+        beside = counts[-1] * APART**colour  # of another set as well: a point of its own, not the end of the line
+        lines.append(Series(model, colour, [beside], [larger.mean], dots=True))
+        lines.append(Series("", colour, [beside] * 2, [larger.low, larger.high], faint=True))
         print(model, "; ".join(f"{name} {told(each)}" for name, each in zip(by_size, found, strict=True)))
     for name in SIZES:
         print(
             f"{BOTH} - {PLAIN}, {name}:",
             told(bootstrap_difference(values[BOTH][name], values[PLAIN][name], groups), True),
         )
-    ahead = [values[BOTH][name] - values[PLAIN][name] for name in ("25 %", "with BUS-BRA")]
-    print("the difference with BUS-BRA - that at 25 %:", told(bootstrap_difference(ahead[1], ahead[0], groups), True))
-    x = Axis("training images (logarithmic)", 140, 1950, tuple(map(float, counts)), log=True)
+    ahead = [values[BOTH][name] - values[PLAIN][name] for name in ("25 %", "100 %", "with BUS-BRA")]
+    for name, more in zip(("100 %", "with BUS-BRA"), ahead[1:], strict=True):
+        print(f"the difference, {name} - 25 %:", told(bootstrap_difference(more, ahead[0], groups), True))
+    x = Axis("training images (logarithmic)", 140, 3100, tuple(map(float, counts)), log=True, write=counted)
     y = linear_axis("lesion Dice, folds 0 and 1; dashed: 95 %", min(every), max(every))
     title = "U-Net (blue), recurrent attention U-Net (orange)"
     chart = str(plot(title, x, y, lines, "Lesion Dice of two U-Nets against the number of training images"))

@@ -146,6 +146,17 @@ def test_the_page_says_its_rules(full):
     assert "nan" not in re.sub('<style>.*</style>|data:image[^"]*', "", full, flags=re.S).lower().split()
 
 
+def test_the_page_says_where_the_models_were_trained(cases):
+    summary = make_summary(cases)
+    assert "Trained on" not in page.page(summary, cases, {}, [])
+    line = {"threads": 2, "precision": "bfloat16", "torch": "2.11"}
+    for place, entry in enumerate(summary["models"].values()):
+        entry["machines"] = [line | {"machine": f"card {place}", "runs": 5}]
+    text = page.page(summary, cases, {}, [])
+    assert "card 0, 2 threads, bfloat16, torch 2.11: 5 runs; card 1, 2 threads" in text
+    assert "A run that moved counts on each." in text
+
+
 def test_the_same_numbers_give_the_same_bytes(tmp_path, cases):
     summary, histories = make_summary(cases), make_histories()
     for name in ("a.html", "b.html"):

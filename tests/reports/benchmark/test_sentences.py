@@ -1,4 +1,4 @@
-from sonoseg.reports.benchmark.sentences import abroad, claim, finding, reading
+from sonoseg.reports.benchmark.sentences import abroad, claim, finding, reading, trained_on
 
 
 def summary_of(dice, study, nothing=0.92, drawn=None, differences=()):
@@ -105,3 +105,17 @@ def test_a_validation_part_is_called_one_before_all_else():
     assert not any("cut off" in each for each in finding(summary))
     first = finding(summary | {"judged": "validation", "folds": [4]})[0]
     assert "cut off the training of fold 4" in first
+
+
+def test_machines_are_told_with_how_many_runs_each_had():
+    card = {"machine": "A card", "threads": 2, "precision": "bfloat16", "torch": "2.11"}
+    processor = {"machine": "A processor", "threads": 1, "precision": "float32", "torch": "2.14"}
+    models = {
+        "a": {"machines": [card | {"runs": 9}, processor | {"runs": 1}]},
+        "b": {"machines": [card | {"runs": 10}]},
+    }
+    assert trained_on({"models": models}) == [
+        "A card, 2 threads, bfloat16, torch 2.11: 19 runs",
+        "A processor, 1 thread, float32, torch 2.14: 1 run",
+    ]
+    assert trained_on({"models": {"a": {}}}) == []

@@ -16,7 +16,7 @@ from sonoseg.files import write_text
 from sonoseg.prediction.lesions import LESION_PIXELS
 from sonoseg.reports import charts
 from sonoseg.reports.benchmark import tables
-from sonoseg.reports.benchmark.sentences import claim, finding, points
+from sonoseg.reports.benchmark.sentences import claim, finding, points, trained_on
 from sonoseg.reports.charts import Axis, Estimate, Series
 from sonoseg.reports.figures import number, percent
 from sonoseg.reports.template import fill
@@ -79,6 +79,7 @@ def page(
         tested=summary["tested"]["images"],
         groups=summary["tested"]["groups"],
         finding=finding(summary),
+        trained_on=trained_on(summary),
         comparison=[_compare_dice(summary), _compare_study(summary)],
         lesion_table=tables.lesion_table(summary),
         normal_table=tables.normal_table(summary),

@@ -54,6 +54,17 @@ def points(value: float) -> str:
     return f"{short(round(100 * value, 6))} points"
 
 
+def trained_on(summary: Mapping[str, Any]) -> list[str]:
+    """Say on which machines the runs were trained, where they tell; one that moved counts on each."""
+    found: dict[tuple[Any, ...], int] = {}
+    for entry in summary["models"].values():
+        for machine in entry.get("machines", ()):
+            threads = f"{machine['threads']} thread{'s' if machine['threads'] != 1 else ''}"
+            told = (machine["machine"], threads, machine["precision"], f"torch {machine['torch']}")
+            found[told] = found.get(told, 0) + machine["runs"]
+    return [f"{', '.join(told)}: {runs} run{'s' if runs != 1 else ''}" for told, runs in found.items()]
+
+
 def abroad(found: Mapping[str, Mapping[str, Any]], home: str, away: str) -> list[str]:
     """Say what ``transfer.drops`` found, a sentence for each model. home, away: the sets' names."""
     return [
