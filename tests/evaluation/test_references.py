@@ -6,9 +6,17 @@ import pytest
 from rows import row as case
 from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import write_cases
-from sonoseg.evaluation.references import models_of, reference_of, rows_of
+from sonoseg.evaluation.references import cases_at, models_of, reference_of, rows_of
 
 OWN = [case("x", "it"), case("y", "it"), case("normal", "it", lesion=0)]
+
+
+def test_a_table_is_found_by_folder_by_itself_and_by_its_summary(tmp_path: Path) -> None:
+    write_cases(tmp_path / "cases.csv", OWN)
+    for name in ("", "cases.csv", "summary.json"):
+        assert [row.image for row in cases_at(tmp_path / name)] == [row.image for row in OWN]
+    with pytest.raises(UserError, match="does not exist"):
+        cases_at(tmp_path / "other.csv")
 
 
 def test_a_reference_has_the_rows_of_the_same_images(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from rows import judged
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, write_cases
-from sonoseg.evaluation.transfer import drops, home_cases
+from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.transfer import drops
 from sonoseg.learning.run import runs_in
 
 
@@ -39,14 +39,6 @@ def test_other_models_and_the_same_images_do_not_compare() -> None:
     assert drops(rows("home", 0, model="attention-unet"), rows("away", 1)) == {}
     with pytest.raises(UserError, match="same images"):
         drops(rows("home", 0), rows("home", 1))
-
-
-def test_the_table_at_home_is_found_by_folder_by_itself_and_by_its_summary(tmp_path: Path) -> None:
-    write_cases(tmp_path / "cases.csv", rows("home", 0))
-    for name in ("", "cases.csv", "summary.json"):
-        assert len(home_cases(tmp_path / name)) == 12
-    with pytest.raises(UserError, match="does not exist"):
-        home_cases(tmp_path / "other.csv")
 
 
 def test_runs_of_a_benchmark_are_its_cells(tmp_path: Path) -> None:

@@ -1,11 +1,23 @@
-"""The table of another network, chosen by its place and name, to be compared with image by image."""
+"""The table of a network, found by its place and name, to be compared with."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, by_model
-from sonoseg.evaluation.transfer import home_cases
+from sonoseg.evaluation.cases import Case, by_model, read_cases
+from sonoseg.evaluation.summary import CASES, SUMMARY
+
+
+def table_at(where: Path) -> Path:
+    """The file of a table: in a folder of a run or a benchmark, or named itself or by its summary."""
+    if where.is_dir():
+        return where / CASES
+    return where.with_name(CASES) if where.name == SUMMARY else where
+
+
+def cases_at(where: Path) -> list[Case]:
+    """Read ``table_at``. Errors: ``UserError`` where there is none."""
+    return read_cases(table_at(where))
 
 
 def reference_of(where: str, own: Sequence[Case]) -> list[Case]:
@@ -20,7 +32,7 @@ def reference_of(where: str, own: Sequence[Case]) -> list[Case]:
 
 
 def rows_of(where: str, option: str) -> list[Case]:
-    """The rows of one model. where: PATH, or PATH:MODEL of several; PATH as of ``home_cases``.
+    """The rows of one model. where: PATH, or PATH:MODEL of several; PATH as of ``table_at``.
 
     option: how it was asked for, for the hint. Errors: ``UserError`` for several models and none chosen, none of that
     name, no rows.
@@ -41,7 +53,7 @@ def named(where: str) -> tuple[str, str]:
 def models_of(where: str) -> dict[str, list[Case]]:
     """The rows of each model of a table, or of the one that is named. where, errors: as of ``rows_of``."""
     path, chosen = named(where)
-    models = by_model(home_cases(Path(path)))
+    models = by_model(cases_at(Path(path)))
     if chosen not in ("", *models) or not models:
         raise UserError(f"{path} has no model {chosen}; {', '.join(models) or 'none'} is there", "name one of them")
     return {chosen: models[chosen]} if chosen else models

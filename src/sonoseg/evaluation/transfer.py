@@ -1,25 +1,11 @@
 """What a figure loses on the way from the set that a network was trained on to another one."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, Table, by_model, read_cases, table
+from sonoseg.evaluation.cases import Case, Table, by_model, table
 from sonoseg.evaluation.intervals import bootstrap_apart, bootstrap_mean, plain
-from sonoseg.evaluation.summary import CASES, SUMMARY
-
-
-def home_table(where: Path) -> Path:
-    """The file of the figures at home: in a folder of a run or a benchmark, or named itself or by its summary."""
-    if where.is_dir():
-        return where / CASES
-    return where.with_name(CASES) if where.name == SUMMARY else where
-
-
-def home_cases(where: Path) -> list[Case]:
-    """Read ``home_table``. Errors: ``UserError`` where there is none."""
-    return read_cases(home_table(where))
 
 
 def drops(home: Sequence[Case], away: Sequence[Case]) -> dict[str, dict[str, Any]]:

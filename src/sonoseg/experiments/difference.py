@@ -11,8 +11,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.breakdown import placed
 from sonoseg.evaluation.cases import Case, by_model, table
 from sonoseg.evaluation.intervals import bootstrap_mean, bootstrap_simultaneous, plain, plain_number
-from sonoseg.evaluation.references import models_of, named, rows_of, same_images
-from sonoseg.evaluation.transfer import home_table
+from sonoseg.evaluation.references import models_of, named, rows_of, same_images, table_at
 from sonoseg.files import write_csv, write_text
 from sonoseg.reports.figures import figure
 from sonoseg.reports.table import markdown
@@ -128,4 +127,4 @@ def _joined(tables: Mapping[tuple[Path, str], Sequence[Case]]) -> list[Case]:
 
 def _place(where: str, rows: Sequence[Case]) -> tuple[Path, str]:
     """Which table the rows of a model are of."""
-    return home_table(Path(named(where)[0])).resolve(), rows[0].model
+    return table_at(Path(named(where)[0])).resolve(), rows[0].model
