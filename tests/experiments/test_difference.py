@@ -43,7 +43,7 @@ def test_differences_by_hand() -> None:
 
 
 def test_one_network_has_the_paired_interval_and_several_are_adjusted() -> None:
-    cases = read_cases(RESULTS / "four-unets" / "cases.csv")
+    cases = [each for each in read_cases(RESULTS / "four-unets" / "cases.csv") if each.seed == 0]
     own = {model: [each for each in cases if each.model == model] for model in ("unet", "recurrent-unet")}
     (alone, _) = difference.compare(own["recurrent-unet"], own["unet"])
     pairs = [
