@@ -100,6 +100,25 @@ def test_what_is_no_answer_is_refused(values: np.ndarray, message: str) -> None:
         answered(values, (1, 2), "it")
 
 
+class Tensor:
+    """What refuses to be an array, as a tensor does that requires a gradient."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise RuntimeError("use detach")
+
+
+@pytest.mark.parametrize("values", [[[0, 1], [0]], Tensor()])
+def test_what_cannot_be_made_an_array_is_a_sentence(values: object) -> None:
+    with pytest.raises(UserError, match="it cannot be read as an array"):
+        answered(values, (1, 2), "it")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [5, None, np.zeros((2, 2))])
+def test_what_is_no_answer_at_all_is_a_sentence(given: object) -> None:
+    with pytest.raises(UserError, match=f"what is given is {type(given).__name__}; a folder"):
+        read(given)
+
+
 def test_grey_levels_in_8_bits_are_no_mask(tmp_path: Path) -> None:
     write(tmp_path / "benign (1).png", np.arange(24 * 32, dtype=np.uint8).reshape(24, 32))
     with pytest.raises(UserError, match=r"benign \(1\)\.png has 256 levels"):

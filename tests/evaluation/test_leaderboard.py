@@ -169,6 +169,12 @@ def test_two_of_one_name_another_truth_and_other_images_are_refused(tmp_path: Pa
         board(tmp_path)
 
 
+def test_the_name_of_the_row_of_silence_is_taken(tmp_path: Path) -> None:
+    enter(tmp_path / "nothing drawn", 80, [0])
+    with pytest.raises(UserError, match="'nothing drawn'"):
+        board(tmp_path)
+
+
 def test_a_damaged_summary_and_a_damaged_entry_are_refused(tmp_path: Path) -> None:
     benchmark(tmp_path / "b", 60, [0], "unet")
     (tmp_path / "b" / "summary.json").write_text("{")
