@@ -153,6 +153,21 @@ def test_a_mask_in_16_bits_is_refused_and_a_silent_map_is_not(tmp_path: Path) ->
     assert read(tmp_path)["benign (2)"].max() == pytest.approx(60000 / 65535)
 
 
+def test_a_faint_map_among_others_is_a_map_all_the_same(tmp_path: Path) -> None:
+    for name, shape in SHAPES.items():
+        save_16(tmp_path / f"{name}.png", blob(shape) * (200 if name == "benign (2)" else 60000))
+    found = read(tmp_path)
+    assert found["benign (2)"].dtype == np.float32
+    assert found["benign (2)"].max() == pytest.approx(200 / 65535)
+
+
+def test_a_file_of_several_pages_is_no_mask(tmp_path: Path) -> None:
+    page = PIL.Image.fromarray(blob())
+    page.save(tmp_path / "benign (1).tif", save_all=True, append_images=[page])
+    with pytest.raises(UserError, match=r"benign \(1\)\.tif has 2 pages; a mask or a map is one picture"):
+        read(tmp_path)
+
+
 def predict_as_nnunet(folder: Path, told: dict[str, str] | None = None) -> None:
     """What nnU-Net leaves where it predicted: labels by the names of ``data convert``, plans, and with --npz maps."""
     for name, file in zip(SHAPES, ("benign_1", "malignant_1", "normal_1", "benign_2", "p_x"), strict=True):
