@@ -6,7 +6,8 @@ import typer
 from typer.testing import CliRunner
 
 from commands import fails, sonoseg
-from sonoseg.cli.options import held_out, numbers, takes_recipe
+from sonoseg.cli.options import held_out, numbers, opened, takes_recipe
+from sonoseg.data.formats.packed import to_packed
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.learning.config import FIELDS, Config
@@ -80,3 +81,15 @@ def test_folds_are_named_or_all() -> None:
     assert held_out("2,0", data) == (2, 0)
     with pytest.raises(UserError, match="fold 9 does not exist"):
         held_out("0,9", data)
+
+
+def test_a_set_packed_at_another_size_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    to_packed(open_set("phantom:20"), tmp_path / "p.npz", 64)
+    packed = f"packed:{tmp_path / 'p.npz'}"
+    opened(Config(data=packed, size=64))
+    opened(Config(data="phantom:20", size=128))
+    assert capsys.readouterr().err == ""
+    for recipe in (Config(data=packed, size=128), Config(data="phantom:20", also=(packed,), size=128)):
+        opened(recipe)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"warning: {packed} is packed at 64 pixels, --size is 128")

@@ -100,6 +100,25 @@ def test_what_is_no_answer_is_refused(values: np.ndarray, message: str) -> None:
         answered(values, (1, 2), "it")
 
 
+class Tensor:
+    """What refuses to be an array, as a tensor does that requires a gradient."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise RuntimeError("use detach")
+
+
+@pytest.mark.parametrize("values", [[[0, 1], [0]], Tensor()])
+def test_what_cannot_be_made_an_array_is_a_sentence(values: object) -> None:
+    with pytest.raises(UserError, match="it cannot be read as an array"):
+        answered(values, (1, 2), "it")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [5, None, np.zeros((2, 2))])
+def test_what_is_no_answer_at_all_is_a_sentence(given: object) -> None:
+    with pytest.raises(UserError, match=f"what is given is {type(given).__name__}; a folder"):
+        read(given)
+
+
 def test_grey_levels_in_8_bits_are_no_mask(tmp_path: Path) -> None:
     write(tmp_path / "benign (1).png", np.arange(24 * 32, dtype=np.uint8).reshape(24, 32))
     with pytest.raises(UserError, match=r"benign \(1\)\.png has 256 levels"):
@@ -132,6 +151,21 @@ def test_a_mask_in_16_bits_is_refused_and_a_silent_map_is_not(tmp_path: Path) ->
     assert not any(values.any() for values in read(tmp_path).values())
     save_16(tmp_path / "benign (2).png", blob(SHAPES["benign (2)"]) * 60000)
     assert read(tmp_path)["benign (2)"].max() == pytest.approx(60000 / 65535)
+
+
+def test_a_faint_map_among_others_is_a_map_all_the_same(tmp_path: Path) -> None:
+    for name, shape in SHAPES.items():
+        save_16(tmp_path / f"{name}.png", blob(shape) * (200 if name == "benign (2)" else 60000))
+    found = read(tmp_path)
+    assert found["benign (2)"].dtype == np.float32
+    assert found["benign (2)"].max() == pytest.approx(200 / 65535)
+
+
+def test_a_file_of_several_pages_is_no_mask(tmp_path: Path) -> None:
+    page = PIL.Image.fromarray(blob())
+    page.save(tmp_path / "benign (1).tif", save_all=True, append_images=[page])
+    with pytest.raises(UserError, match=r"benign \(1\)\.tif has 2 pages; a mask or a map is one picture"):
+        read(tmp_path)
 
 
 def predict_as_nnunet(folder: Path, told: dict[str, str] | None = None) -> None:

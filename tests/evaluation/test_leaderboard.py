@@ -14,8 +14,9 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import read_cases, write_cases
 from sonoseg.evaluation.entries import write_template
 from sonoseg.evaluation.given import judge_given
-from sonoseg.evaluation.leaderboard import CHECKED, DECLARED, UNDECLARED, find, summarise, trained_on
+from sonoseg.evaluation.leaderboard import BENCHMARKED, DECLARED, UNDECLARED, find, summarise, trained_on
 from sonoseg.evaluation.summary import of_set, sum_up, write_tables
+from sonoseg.experiments.scoring import score
 from sonoseg.images.pictures import Image
 
 DATA = open_set("phantom:20")
@@ -111,7 +112,7 @@ def test_benchmarks_stand_beside_entries_and_names_are_told_apart_by_their_folde
     (section,) = board(tmp_path / "results", tmp_path / "entries")["sections"]
     told = {entry["name"]: entry for entry in section["entries"]}
     assert told.keys() == {"theirs", "a: unet", "b: unet"}
-    assert told["a: unet"]["held_out"] == CHECKED
+    assert told["a: unet"]["held_out"] == BENCHMARKED
     assert told["a: unet"]["trained_on"] == "the other folds of phantom; from nothing"
     assert told["b: unet"]["trained_on"] == "the other folds of phantom; encoder e, begun as w.pt"
 
@@ -139,6 +140,18 @@ def test_what_names_no_folds_is_passed_over_and_told(tmp_path: Path) -> None:
         find([tmp_path / "it" / "cases.csv"])
 
 
+def test_only_a_whole_benchmark_stands_without_a_form(tmp_path: Path) -> None:
+    enter(tmp_path / "it", 80, [0])
+    score(below(60), DATA, [0], "theirs", out=tmp_path / "score", pictures=False)
+    (tmp_path / "score" / "entry.toml").unlink()
+    summary = json.loads((tmp_path / "score" / "summary.json").read_text(encoding="utf-8"))
+    for told in (summary, {key: value for key, value in summary.items() if key != "given"}, summary | {"settings": 5}):
+        (tmp_path / "score" / "summary.json").write_text(json.dumps(told), encoding="utf-8")
+        standings, passed = find([tmp_path])
+        assert [each.entry.name for each in standings] == ["it"]
+        assert passed == [tmp_path / "score" / "cases.csv"]
+
+
 def test_two_of_one_name_another_truth_and_other_images_are_refused(tmp_path: Path) -> None:
     enter(tmp_path / "a" / "it", 80, [0])
     enter(tmp_path / "b" / "it", 60, [0])
@@ -153,6 +166,12 @@ def test_two_of_one_name_another_truth_and_other_images_are_refused(tmp_path: Pa
         board(tmp_path)
     write_cases(tmp_path / "b" / "cases.csv", rows[1:])
     with pytest.raises(UserError, match="lacks 1 of the 4 images"):
+        board(tmp_path)
+
+
+def test_the_name_of_the_row_of_silence_is_taken(tmp_path: Path) -> None:
+    enter(tmp_path / "nothing drawn", 80, [0])
+    with pytest.raises(UserError, match="'nothing drawn'"):
         board(tmp_path)
 
 

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,9 +100,51 @@ def test_filled_in_it_is_an_entry_and_what_was_filled_in_stays(data: DataSet, tm
 
 def test_another_network_does_not_take_an_entry_over(data: DataSet, tmp_path: Path) -> None:
     score(dark, data, [0], "dark", out=tmp_path, pictures=False)
-    with pytest.raises(UserError, match=r"entry\.toml enters dark, not bright"):
+    with pytest.raises(UserError, match=r"entry\.toml tells name dark; scored now: bright"):
         score(bright, data, [0], "bright", out=tmp_path, pictures=False)
     score(bright, data, [0], "dark", out=tmp_path, pictures=False)
+
+
+@pytest.mark.parametrize(
+    ("folds", "seeds", "told"),
+    [([0], [0], r"tells folds 0, 2; scored now: 0\n"), ([2, 0], [1], r"tells seeds 0; scored now: 1\n")],
+)
+def test_a_form_of_other_folds_or_seeds_is_not_left_beside_the_table(
+    data: DataSet, tmp_path: Path, folds: list[int], seeds: list[int], told: str
+) -> None:
+    score(dark, data, [0, 2], "dark", out=tmp_path, pictures=False)
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=told):
+        score(dark, data, folds, "dark", seeds=seeds, out=tmp_path, pictures=False)
+    assert contents(tmp_path) == before
+    (tmp_path / "entry.toml").unlink()
+    score(dark, data, folds, "dark", seeds=seeds, out=tmp_path, pictures=False)
+    assert "held_out" in (tmp_path / "entry.toml").read_text(encoding="utf-8")
+
+
+def test_one_folder_is_not_two_seeds(data: DataSet, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with pytest.raises(UserError, match="m is given twice"):
+        score([tmp_path / "m", f"{tmp_path}/x/../m"], data, [0], seeds=[0, 1])
+
+
+@pytest.mark.parametrize("seeds", [[-1], -1, [0.5], "0", None, []])
+def test_seeds_are_whole_numbers_from_0(data: DataSet, seeds: Any) -> None:
+    with pytest.raises(UserError, match="seeds: whole numbers from 0 are needed"):
+        score(dark, data, [0], seeds=seeds)
+
+
+def test_one_number_is_a_fold_or_a_seed(data: DataSet) -> None:
+    summary = score(dark, data, 2, seeds=np.int64(3))
+    assert (summary["folds"], summary["seeds"]) == ([2], [3])
+    assert json.loads(json.dumps(summary)) == summary
+    with pytest.raises(UserError, match="folds: whole numbers from 0 are needed"):
+        score(dark, data, [])
+
+
+def test_the_name_of_a_row_of_the_page_is_taken(data: DataSet) -> None:
+    with pytest.raises(UserError, match="the name is 'nothing drawn'"):
+        score(dark, data, [0], "nothing drawn")
 
 
 def test_folds_that_begin_at_one_are_scored(data: DataSet) -> None:

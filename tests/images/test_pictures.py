@@ -239,6 +239,13 @@ def test_masks_of_every_form_are_read(tmp_path: Path) -> None:
     assert np.array_equal(read_mask(save(tmp_path / "deep.png", deep)), mask)
 
 
+def test_a_mask_of_several_pages_is_refused(tmp_path: Path) -> None:
+    page = PIL.Image.fromarray(GREY > 100)
+    page.save(tmp_path / "mask.tif", save_all=True, append_images=[page, page])
+    with pytest.raises(UserError, match=r"mask\.tif has 3 pages; a mask or a map is one picture"):
+        read_mask(tmp_path / "mask.tif")
+
+
 def test_a_mask_survives_writing(tmp_path: Path) -> None:
     mask = GREY > 100
     (tmp_path / "mask.png").write_bytes(encode_mask(mask))

@@ -48,6 +48,15 @@ def test_every_entry_stands_with_what_is_behind_it(summary):
     assert "nan" not in re.sub("<style>.*</style>", "", text, flags=re.S).lower().split()
 
 
+def test_the_page_promises_nothing_that_a_table_cannot_prove(summary):
+    text = " ".join(page(summary).split())
+    assert "cannot be proved from a table" in text
+    assert "refuses to judge what it trained on" in text
+    assert "How a recipe was chosen is checked for nobody" in text
+    assert "docs/findings.md" in text
+    assert "it is checked" not in text
+
+
 def test_what_may_be_said_of_the_order(summary):
     both, first = summary["sections"]
     assert title(both) == "busi, folds 0, 1"

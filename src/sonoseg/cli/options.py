@@ -145,11 +145,11 @@ def path_of(text: str) -> Path:
 def opened(recipe: Config) -> "DataSet":
     """Open the set to train on, and look for all else that a recipe names, before torch is loaded.
 
-    Errors: ``UserError`` for what is not there.
+    A set that was packed at another size than the recipe's is warned of. Errors: ``UserError`` for what is not there.
     """
     data = data_of(recipe.data)
-    for spec in recipe.also:
-        data_of(spec)
+    for each in (data, *map(data_of, recipe.also)):
+        _warn_of_size(each, recipe.size)
     if recipe.encoder_weights not in ("none", "timm") and not Path(recipe.encoder_weights).is_file():
         raise UserError(
             f"encoder weights {recipe.encoder_weights} are not there",
@@ -164,6 +164,16 @@ def data_of(spec: str) -> "DataSet":
     from sonoseg.data.sets.sources import open_set
 
     return open_set(spec)
+
+
+def _warn_of_size(data: "DataSet", size: int) -> None:
+    frame = data.samples[0].read()[0].fitted if data.spec.startswith("packed:") else None
+    if frame is not None and len(frame) != size:
+        typer.echo(
+            f"warning: {data.spec} is packed at {len(frame)} pixels, --size is {size}: its images are resampled twice; "
+            f"--size {len(frame)}, or pack it again at {size}, avoids that",
+            err=True,
+        )
 
 
 def need_folder(path: Path) -> None:

@@ -90,7 +90,7 @@ def leaderboard(
     write_all({out.with_suffix(".json"): json_text(summary).encode(), out: page.page(summary).encode()})
     if passed:
         told = ", ".join(str(path.parent) for path in passed)
-        typer.echo(f"passed over, neither entries nor results that name their folds: {told}", err=True)
+        typer.echo(f"passed over, neither entries nor whole benchmarks that name their folds: {told}", err=True)
     for section in summary["sections"]:
         typer.echo(f"{page.title(section)}: {page.finding(section)}")
     typer.echo(f"page: {out}")

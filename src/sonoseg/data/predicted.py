@@ -26,7 +26,7 @@ from sonoseg.images.pictures import Image, read_levels
 Answered: TypeAlias = NDArray[np.bool_] | NDArray[np.float32]
 
 Read: TypeAlias = Callable[[Image], Answered]
-"""Gives what was answered for an image. Errors: ``UserError`` for another size, and for what is no mask and no map."""
+"""Gives what was answered for an image. Errors: ``UserError`` for another size, and what is no array, mask or map."""
 
 Given: TypeAlias = str | Path | Mapping[str, ArrayLike] | Callable[[Image], ArrayLike]
 """A folder or a file of COCO results; arrays by the name of the sample; or what answers an image."""
@@ -51,7 +51,8 @@ def open_predicted(
 
     wanted: names of samples; a function answers all of them and no others. least_score: COCO's detections of a lower
     one are left out.
-    Errors: ``UserError`` for a place that holds none, a file of another kind, one of no image's name, two of one name.
+    Errors: ``UserError`` for a place that holds none, a file of another kind, one of no image's name, two of one name,
+    and what is none of ``Given``.
     """
     if isinstance(given, str | Path):
         path = Path(given)
@@ -62,6 +63,11 @@ def open_predicted(
         if unknown := given.keys() - {sample.name for sample in data.samples}:
             raise _no_name(min(map(repr, unknown)), len(unknown), data)
         return {name: partial(_of_array, values, f"the array of {name}") for name, values in given.items()}
+    if not callable(given):
+        raise UserError(
+            f"what is given is {type(given).__name__}; a folder, a file, arrays by name or a function is needed",
+            hint="give a folder of masks, {name: array}, or a function of an image",
+        )
     return {name: partial(_of_function, given, name) for name in wanted}
 
 
@@ -70,7 +76,13 @@ def answered(values: ArrayLike, shape: tuple[int, int], place: str) -> Answered:
 
     place: what they are called in a sentence. Errors: ``UserError`` as of ``Read``.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are elsewhere or being trained
+        raise UserError(
+            f"{place} cannot be read as an array ({error})",
+            hint="give an array (H, W); of a tensor: tensor.detach().cpu().numpy()",
+        ) from error
     _check_shape(array.shape, shape, place)
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())

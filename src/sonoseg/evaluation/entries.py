@@ -17,7 +17,7 @@ from sonoseg.data import folds as tables
 from sonoseg.data.copies import natural_key
 from sonoseg.data.folds import Folds
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case, read_cases
+from sonoseg.evaluation.cases import NOTHING, Case, read_cases
 from sonoseg.evaluation.metrics import Counts, accuracy, dice, iou, precision, sensitivity
 from sonoseg.evaluation.summary import CASES
 from sonoseg.files import write_text
@@ -124,6 +124,8 @@ def _read_form(path: Path) -> Entry:
         name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
     }
     entry = Entry(**values)
+    if NOTHING in (entry.name.strip(), entry.model.strip()):
+        raise UserError(f"{path}: the name is {NOTHING!r}, as a row of every page is called", hint="give it another")
     if entry.protocol != PROTOCOL:
         raise UserError(f"{path} is of protocol {entry.protocol}; {PROTOCOL} is this version's", hint="score again")
     return entry

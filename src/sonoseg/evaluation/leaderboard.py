@@ -17,16 +17,16 @@ from sonoseg.evaluation.entries import ENTRY, PROTOCOL, Entry, check, read_entry
 from sonoseg.evaluation.intervals import plain
 from sonoseg.evaluation.summary import CASES, INTERVAL_RULE, SUMMARY, of_nothing, of_one
 
-CHECKED, DECLARED, UNDECLARED = "checked", "declared", "not declared"
-"""Whether the network that judged an image had seen neither it nor a copy: Sonoseg refuses to judge what it trained on
-itself; of others the authors declare it, or do not."""
+BENCHMARKED, DECLARED, UNDECLARED = "by sonoseg benchmark", "declared", "not declared"
+"""Who says that a network had seen neither the image that it was judged on nor a copy: a table that calls itself one of
+``sonoseg benchmark``, which refuses to judge what it trained on; the authors; nobody. No table proves it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """Somebody's figures: what they are called, what stands behind them, and their rows, all of one model.
 
-    where: the folder. held_out: ``CHECKED``, ``DECLARED`` or ``UNDECLARED``.
+    where: the folder. held_out: ``BENCHMARKED``, ``DECLARED`` or ``UNDECLARED``.
     """
 
     entry: Entry
@@ -38,7 +38,7 @@ class Standing:
 def find(places: Iterable[Path]) -> tuple[list[Standing], list[Path]]:
     """Read every entry and every benchmark's results in or below the places; and the tables that are neither's.
 
-    Results without a checksum of folds cannot be set beside others and are among the last.
+    Results that are no whole benchmark's, or without a checksum of folds, are among the last.
     Errors: ``UserError`` for a place that is no folder or holds none, an entry that does not hold, two of one name.
     """
     found: list[Standing] = []
@@ -93,8 +93,7 @@ def _standings(folder: Path) -> Iterator[Standing]:
         yield Standing(entry, folder.name, DECLARED if entry.held_out else UNDECLARED, tuple(cases))
         return
     summary = _summary(folder / SUMMARY)
-    chosen_on = summary.get("judged", "test") != "test"  # a validation part: no fold was held out for it
-    if chosen_on or "given" in summary or "folds_sha256" not in summary.get("data", {}):
+    if not _of_benchmark(summary):
         return
     data = summary["data"]
     for model, rows in by_model(read_cases(folder / CASES)).items():
@@ -110,7 +109,18 @@ def _standings(folder: Path) -> Iterator[Standing]:
             source=folder.name,
         )
         check(folder, entry, rows)
-        yield Standing(entry, folder.name, CHECKED, tuple(rows))
+        yield Standing(entry, folder.name, BENCHMARKED, tuple(rows))
+
+
+def _of_benchmark(summary: Mapping[str, Any]) -> bool:
+    """Whether a summary is a whole benchmark's: of a plan's settings, judged on test folds that it names.
+
+    On a validation part no fold was held out; what ``score`` writes has no settings.
+    """
+    judged = summary.get("judged", "test") == "test" and "folds_sha256" in summary.get("data", {})
+    settings, arms = summary.get("settings"), summary.get("arms", {})
+    planned = isinstance(settings, dict) and isinstance(arms, dict) and bool(settings or arms)
+    return judged and planned and "given" not in summary
 
 
 def _summary(path: Path) -> Mapping[str, Any]:
@@ -148,7 +158,7 @@ def _named_apart(found: Sequence[Standing]) -> list[Standing]:
     names = [each.entry.name for each in found]
     apart = [
         each
-        if names.count(each.entry.name) == 1 or each.held_out != CHECKED
+        if names.count(each.entry.name) == 1 or each.held_out != BENCHMARKED
         else replace(each, entry=replace(each.entry, name=f"{each.where}: {each.entry.name}"))
         for each in found
     ]

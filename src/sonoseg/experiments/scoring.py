@@ -1,8 +1,9 @@
 """Masks or maps of any network -> tables, page and the form of an entry; needs no torch."""
 
+import operator
 import platform
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ from sonoseg.data import folds as tables
 from sonoseg.data.predicted import Given, open_predicted
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import Case
+from sonoseg.evaluation.cases import NOTHING, Case
 from sonoseg.evaluation.entries import ENTRY, FOLDS, write_template
 from sonoseg.evaluation.given import THRESHOLD, judge_given, mask_of
 from sonoseg.evaluation.judging import Evaluation, Judging
@@ -30,9 +31,9 @@ _OTHERS = ("cells", "config.toml")
 def score(
     given: Given | Sequence[Given],
     data: DataSet,
-    folds: Collection[int] | None = None,
+    folds: int | Collection[int] | None = None,
     name: str = "mine",
-    seeds: Sequence[int] = (0,),
+    seeds: int | Sequence[int] = (0,),
     threshold: float = THRESHOLD,
     reference: str = "",
     out: Path | str | None = None,
@@ -44,16 +45,20 @@ def score(
 
     given: a folder of masks or maps, a file of COCO results, arrays by the name of the image, or a function of an
     ``Image``; an array is ``bool (H, W)``, or probabilities of lesion, float ``(H, W)``, of the image's own size. With
-    several ``seeds`` as many of them, in their order. folds: those that the images are of, all if left out; every image
+    several ``seeds`` as many others, in their order. folds: those that the images are of, all if left out; every image
     of them must be there and no other. threshold: probabilities at or above it are lesion. reference: an entry to
     compare with image by image, PATH or PATH:MODEL. out: a folder for ``cases.csv``, ``calibration.csv``,
     ``summary.json``, ``folds.csv``, ``report.html`` and, where there is none yet, ``entry.toml`` to be filled in.
-    Errors: ``UserError`` as ``judge_given`` and ``reference_of``; then nothing is written.
+    Errors: ``UserError`` as ``judge_given`` and ``reference_of``, and where ``entry.toml`` there tells another network,
+    other folds or seeds; then nothing is written.
     """
     places = cast(Sequence[Given], given if isinstance(given, list | tuple) else [given])
-    chosen = sorted(set(data.folds.numbers if folds is None else folds))
+    chosen = data.folds.numbers if folds is None else sorted(set(_numbers("folds", folds)))
+    seeds = _numbers("seeds", seeds)
     folder = Path(out) if out is not None else None
-    _check(data, chosen, name, seeds, len(places), folder)
+    _check(data, chosen, name, seeds, places, folder)
+    if folder is not None and (folder / ENTRY).is_file():
+        _check_form(folder / ENTRY, {"name": name, "folds": chosen, "seeds": seeds})
     found = Evaluation()
     for seed, each in zip(seeds, places, strict=True):
         found += judge_given(each, data, chosen, name, seed, threshold, progress)
@@ -71,34 +76,58 @@ def score(
     return summary
 
 
+def _numbers(what: str, given: int | Iterable[int]) -> list[int]:
+    """The folds or seeds that were given, one or several. Errors: ``UserError`` for none and for other things."""
+    try:
+        found = [operator.index(each) for each in (given if isinstance(given, Iterable) else [given])]
+    except TypeError:
+        found = []
+    if not found or min(found) < 0:
+        raise UserError(f"{what}: whole numbers from 0 are needed, not {given!r}", hint=f"give {what} such as 0, 1")
+    return found
+
+
 def _check(
-    data: DataSet, folds: Sequence[int], name: str, seeds: Sequence[int], count: int, folder: Path | None
+    data: DataSet, folds: Sequence[int], name: str, seeds: Sequence[int], places: Sequence[Given], folder: Path | None
 ) -> None:
     if not folds:
         raise UserError(f"no image of {data.spec} is in a fold", hint="make folds with: sonoseg data folds")
-    if len(set(seeds)) != len(seeds) or len(seeds) != count:
+    if len(set(seeds)) != len(seeds) or len(seeds) != len(places):
         raise UserError(
-            f"{count} sets of masks are given and the seeds {', '.join(map(str, seeds))}; a different seed for each is "
-            "needed",
+            f"{len(places)} sets of masks are given and the seeds {', '.join(map(str, seeds))}; a different seed for "
+            "each is needed",
             hint="--seeds 0,1 for two",
         )
+    paths = [Path(each).resolve() for each in places if isinstance(each, str | Path)]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise UserError(f"{twice} is given twice; each seed has masks of its own", hint="give each folder once")
+    if name.strip() == NOTHING:
+        raise UserError(f"the name is {name!r}, as a row of every page is called", hint="--name unet-large")
     if not name.strip() or not name.isprintable() or ":" in name:
         raise UserError(f"the name is {name!r}; one line of text without a colon is needed", hint="--name unet-large")
     if folder is not None and (taken := next((each for each in _OTHERS if (folder / each).exists()), None)):
         raise UserError(f"{folder} holds {taken}: a benchmark or a run of our own", hint="give another --out")
-    if folder is not None and (folder / ENTRY).is_file() and (other := _entered(folder / ENTRY)) not in ("", name):
-        raise UserError(
-            f"{folder / ENTRY} enters {other}, not {name}", hint="give another --out, or take the form away"
-        )
 
 
-def _entered(form: Path) -> str:
-    """The network that a form, filled in or not, is of; empty where it does not tell."""
+def _check_form(form: Path, scored: Mapping[str, str | Sequence[int]]) -> None:
+    """Refuse a form, filled in or not, that tells otherwise what is scored now; one that tells nothing may stay."""
     try:
         content = tomllib.loads(form.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return ""
-    return str(content.get("model") or content.get("name", ""))
+        return
+    told = content | {"name": content.get("model") or content.get("name")}
+    for what, now in scored.items():
+        stands, new = _in_words(told.get(what) or now), _in_words(now)
+        if stands != new:
+            raise UserError(
+                f"{form} tells {what} {stands}; scored now: {new}", hint="give another --out, or take the form away"
+            )
+
+
+def _in_words(value: Any) -> str:
+    """A name as it is; numbers in order."""
+    each = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(sorted(map(str, each), key=lambda text: (len(text), text)))
 
 
 def _circumstances(data: DataSet, folds: Sequence[int], seeds: Sequence[int], command: str) -> dict[str, Any]:

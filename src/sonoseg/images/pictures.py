@@ -159,7 +159,7 @@ def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Item]:
     Errors: as ``read_image``, when the page that is wrong is reached; ``max_pixels`` holds for each page.
     """
     with _opened(path, max_pixels) as picture:
-        pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        pages = _pages(picture)
         if pages > MAX_PAGES:
             raise UserError(
                 f"{path} has {pages} pages; {MAX_PAGES} are allowed", hint="give those that count, or a clip"
@@ -174,7 +174,7 @@ def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
     """Read a mask, ``bool (H, W)``: 1-bit, grey, palette, RGB or RGBA.
 
     Rule: the brightest of the colour channels counts, alpha does not; values are 0 and 1, or 0 and 255 cut at 128.
-    Errors: as ``read_image``.
+    Errors: as ``read_levels``.
     """
     values = read_levels(path, max_pixels)
     return np.asarray(values > (0 if values.max(initial=0) <= 1 else 127))
@@ -183,9 +183,13 @@ def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
 def read_levels(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     """Read what a mask or a map holds, ``(H, W)``, as it is stored: whole numbers, of more than 8 bits too, or floats.
 
-    The brightest of the colour channels counts, alpha does not. Errors: as ``read_image``.
+    The brightest of the colour channels counts, alpha does not. Errors: as ``read_image``, and for several pages.
     """
     with _opened(path, max_pixels) as picture:
+        if (pages := _pages(picture)) > 1:
+            raise UserError(
+                f"{path} has {pages} pages; a mask or a map is one picture", hint="save the page that counts alone"
+            )
         if picture.mode in {"1", "L", "I", "F"} or picture.mode.startswith("I;16"):
             return np.asarray(picture.convert("L") if picture.mode == "1" else picture)
         return np.asarray(np.asarray(picture.convert("RGB")).max(axis=2))
@@ -297,6 +301,10 @@ def _check_still(path: Path, picture: PIL.Image.Image) -> None:
             f"{path} is an animation; a still picture is needed",
             hint="save its frames as pictures or as pages of a TIFF, or give a clip (MP4)",
         )
+
+
+def _pages(picture: PIL.Image.Image) -> int:
+    return getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
 
 
 def _has_colour(picture: PIL.Image.Image) -> bool:

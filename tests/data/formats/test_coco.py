@@ -196,6 +196,14 @@ def test_results_without_the_images_that_their_ids_are_of(written, tmp_path):
         answers(path, small_set())
 
 
+def test_a_name_that_is_no_text_is_refused(written):
+    content = json.loads(written.read_text(encoding="utf-8"))
+    content["images"][1]["sonoseg"]["name"] = ["a"]
+    written.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"annotations\.json: .* has the name \['a'\]; a text is needed"):
+        open_results(written, small_set(), [], 0.5)
+
+
 @pytest.mark.parametrize(("second", "message"), [(1, "has the id 1, as another image has"), (None, "has no id")])
 def test_images_without_an_id_of_their_own_are_refused(written, second, message):
     content = json.loads(written.read_text())

@@ -96,6 +96,8 @@ def test_what_is_none_of_ours_is_refused(file, tmp_path):
     (tmp_path / "pickled.npy").replace(file)
     with pytest.raises(UserError, match="no packed set"):
         open_packed(str(file))
+    with pytest.raises(UserError, match="is a folder; a file is needed"):
+        open_packed(str(tmp_path))
     with pytest.raises(UserError, match="does not exist"):
         open_packed(str(tmp_path / "nowhere.npz"))
 

@@ -139,6 +139,8 @@ def _names(content: Any, path: Path, data: DataSet) -> dict[Any, str]:
     for image in images:
         key = Path(str(image.get("file_name"))).with_suffix("").as_posix()
         name = exchange.mapping(image.get(exchange.OURS)).get("name") or key
+        if not isinstance(name, str):
+            raise UserError(f"{path}: {key} has the name {name!r}; a text is needed", hint="correct the file")
         if name not in known or name in names.values():
             what = "is in it twice" if name in known else f"is of no image of {data.name}"
             raise UserError(f"{path}: {name} {what}", hint="give the annotations of that set")

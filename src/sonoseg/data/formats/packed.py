@@ -140,7 +140,8 @@ def _fit(sample: Sample, size: int, crops: int) -> _Fitted:
 def _load(path: Path) -> dict[str, Bytes]:
     """The arrays, if they are what was written."""
     if not path.is_file():
-        raise UserError(f"{path} does not exist", hint="make it with: sonoseg data pack NAME:PATH --out FILE.npz")
+        found = "is a folder; a file is needed" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {found}", hint="make it with: sonoseg data pack NAME:PATH --out FILE.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in (*ARRAYS, "checksum")}
