@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import COLUMNS, read_cases
+from sonoseg.evaluation.cases import COLUMNS, read_cases, write_cases
 from sonoseg.experiments.benchmark import (
     Progress,
     assemble,
@@ -194,3 +195,72 @@ def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None
     assemble(PLAN, open_set("phantom:20"), out, "x", pictures=False)
     without = (out / "report.html").read_text(encoding="utf-8")
     assert with_pictures.count("data:image") > without.count("data:image")
+
+
+def drop_rows(table: Path) -> None:
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:3]))
+
+
+def keep_the_header(table: Path) -> None:
+    table.write_text(table.read_text().splitlines(keepends=True)[0])
+
+
+def take_a_row_twice(table: Path) -> None:
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join([*lines, lines[1]]))
+
+
+def take_the_other_arm(table: Path) -> None:
+    table.write_bytes((table.parents[1] / "attention-unet-fold-0-seed-0" / "cases.csv").read_bytes())
+
+
+def change(**values: object) -> Callable[[Path], None]:
+    def of_first_row(table: Path) -> None:
+        first, *others = read_cases(table)
+        write_cases(table, [replace(first, **values), *others])  # type: ignore[arg-type]
+
+    return of_first_row
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (drop_rows, "lacks 2 of the 4 images"),
+        (keep_the_header, "lacks 4 of the 4 images"),
+        (take_a_row_twice, "twice"),
+        (take_the_other_arm, "attention-unet fold 0 seed 0.* is unet fold 0 seed 0"),
+        (change(seed=1), "unet fold 0 seed 1.* is unet fold 0 seed 0"),
+        (change(group="other"), "of group other"),
+        (change(label="other"), "as other of group"),
+        (change(dice=0.123), "dice is 0.123"),
+        (change(image="other"), "has other, which"),
+    ],
+)
+def test_a_cell_with_a_damaged_table_is_refused(
+    out: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    table = PLAN.cells[0].folder(tmp_path / "out") / "cases.csv"
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    damage(table)
+    begun = Told()
+    with pytest.raises(UserError, match=f"unet-fold-0-seed-0/cases.csv.*{told}") as refused:
+        benchmark(PLAN, open_set("phantom:20"), tmp_path / "out", begun.progress, COMMAND, pictures=False)
+    assert str(table) in refused.value.hint
+    assert "run the command again" in refused.value.hint
+    assert begun.cells == []
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+    table.unlink()  # as the hint says
+    benchmark(PLAN, open_set("phantom:20"), tmp_path / "out", begun.progress, COMMAND, pictures=False)
+    assert begun.cells == ["unet fold 0 seed 0"]
+    assert begun.epochs == 0
+
+
+def test_a_damaged_table_of_a_validation_part_is_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    plan = Plan((Arm("a", replace(RECIPE, validation=0.3)),), (1,), (0,), judged="validation")
+    benchmark(plan, data, tmp_path, Told().progress, COMMAND, pictures=False)
+    drop_rows(plan.cells[0].folder(tmp_path) / "cases.csv")
+    with pytest.raises(UserError, match=r"cases.csv lacks \d of the"):
+        benchmark(plan, data, tmp_path, Told().progress, COMMAND, pictures=False)

@@ -11,12 +11,13 @@ from filelock import FileLock, Timeout
 
 from sonoseg import __version__
 from sonoseg.data import folds
-from sonoseg.data.samples import DataSet
+from sonoseg.data.samples import DataSet, Sample
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation import calibration
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
+from sonoseg.evaluation.entries import check_seed
 from sonoseg.evaluation.judging import judge, judge_watched
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
 from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
@@ -83,16 +84,32 @@ def check(plan: Plan, data: DataSet, out: Path) -> None:
                     f"{folder} was trained with other settings: {', '.join(changed)}",
                     hint="give another --out, or its settings",
                 )
-        held_out = set(data.folds.test(cell.config.fold))
-        if (folder / CASES).exists() and (read_cases(folder / CASES)[0].image in held_out) != (cell.judged == TEST):
-            raise UserError(
-                f"{folder} was not judged on the {cell.judged} part of fold {cell.config.fold}",
-                hint="give another --out",
-            )
         if (folder / FOLDS).exists() and folds.read(folder / FOLDS) != data.folds:
             raise UserError(
                 f"{folder} was trained on other folds than those of {data.spec}", hint="give another --out, or that set"
             )
+        if (folder / CASES).exists():
+            _check_table(cell, data, folder)
+
+
+def _check_table(cell: Cell, data: DataSet, folder: Path) -> None:
+    """Refuse a table that is not of this cell and of all images that it is judged on."""
+    path, fold, seed = folder / CASES, cell.config.fold, cell.config.seed
+    groups = data.folds.groups
+    rows = {each.name: folds.Row(each.name, each.label, groups[each.name], fold) for each in judged_on(cell, data)}
+    try:
+        cases = read_cases(path)
+        for case in cases:
+            if (own := (case.model, case.fold, case.seed)) != (cell.arm, fold, seed):
+                raise UserError("{} has rows of {} fold {} seed {}; the cell is {}".format(path, *own, cell.name))
+        if cases and not any(case.image in rows for case in cases):
+            raise UserError(f"{path}: the cell was not judged on the {cell.judged} part of fold {fold}")
+        check_seed(path, seed, cases, rows)
+    except UserError as error:
+        raise UserError(
+            str(error),
+            hint=f"restore {path}, or remove it, and run the command again; or give another --out",
+        ) from error
 
 
 def _compared(config: Config) -> dict[str, Any]:
@@ -134,12 +151,16 @@ def run_cell(cell: Cell, data: DataSet, folder: Path, progress: Progress, copies
     train_run(cell.config, data, folder, True, progress.watch)
     candidate = replace(of_run(folder), model=cell.arm)
     if cell.judged == VALIDATION:
-        config = read_config(folder / CONFIG)
-        watched = split(data, config.fold, config.validation, config.seed, config.share).validation
-        evaluation = judge_watched(candidate, data, watched, progress.evaluated)
+        evaluation = judge_watched(candidate, data, judged_on(cell, data), progress.evaluated)
     else:
         evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
     write_tables(folder, evaluation.cases, evaluation.counts, sum_up(evaluation.cases, evaluation.counts))
+
+
+def judged_on(cell: Cell, data: DataSet) -> tuple[Sample, ...]:
+    """The images that a cell is judged on."""
+    parts = split(data, cell.config.fold, cell.config.validation, cell.config.seed, cell.config.share)
+    return parts.validation if cell.judged == VALIDATION else parts.test
 
 
 def hours_left(plan: Plan, out: Path) -> float | None:
