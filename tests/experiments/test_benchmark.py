@@ -21,7 +21,7 @@ from sonoseg.experiments.benchmark import (
 )
 from sonoseg.experiments.plan import Arm, Plan, of_models
 from sonoseg.learning.config import Config
-from sonoseg.learning.run import Watch
+from sonoseg.learning.run import Watch, machine
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
 
@@ -173,10 +173,31 @@ def test_hours_left_are_counted_in_epochs_of_the_arm(tmp_path: Path) -> None:
     assert hours_left(plan, tmp_path) is None
     cells = {cell.name: cell.folder(tmp_path) for cell in plan.cells}
     for name, epochs in (("a fold 0 seed 0", 10), ("a fold 1 seed 0", 4)):
-        cells[name].mkdir(parents=True)
-        (cells[name] / "history.jsonl").write_text(f"{json.dumps({'seconds': 360})}\n" * epochs)
+        trained(cells[name], {}, epochs, 360)
     (cells["a fold 0 seed 0"] / "cases.csv").touch()
     assert hours_left(plan, tmp_path) == pytest.approx((6 + 20) / 10)  # the rest of a; b as long as a
+
+
+def test_hours_left_are_those_of_this_machine(tmp_path: Path) -> None:
+    plan = Plan((Arm("a", replace(RECIPE, epochs=10)),), (0, 1, 2), (0,))
+    first, second, _ = (cell.folder(tmp_path) for cell in plan.cells)
+    trained(first, {"machine": "a graphics card"}, 10, 1)
+    (first / "cases.csv").touch()
+    assert hours_left(plan, tmp_path) is None
+    trained(second, {}, 4, 360)
+    assert hours_left(plan, tmp_path) == pytest.approx((6 + 10) / 10)
+    for name in ("machine", "threads", "precision"):
+        trained(second, {name: "other"}, 4, 360)
+        assert hours_left(plan, tmp_path) is None
+    (second / "machines.jsonl").unlink()
+    assert hours_left(plan, tmp_path) is None
+
+
+def trained(folder: Path, elsewhere: dict[str, object], epochs: int, seconds: float) -> None:
+    """What a run leaves that took so long on this machine, but for what is told of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "machines.jsonl").write_text(json.dumps({"from_epoch": 1, **machine(RECIPE), **elsewhere}) + "\n")
+    (folder / "history.jsonl").write_text(f"{json.dumps({'seconds': seconds})}\n" * epochs)
 
 
 def test_a_recipe_is_chosen_on_the_validation_part_and_the_fold_is_not_looked_at(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from sonoseg.evaluation.cases import Case, read_cases
 from sonoseg.evaluation.entries import check_seed
 from sonoseg.evaluation.judging import judge, judge_watched
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
-from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
+from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, seconds_on, train_seconds
 from sonoseg.experiments.plan import REPORT, TEST, VALIDATION, Cell, Plan
 from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, ELSEWHERE, HISTORY, Config, read_config, told_settings
@@ -31,6 +31,7 @@ from sonoseg.learning.run import (
     MACHINES,
     MODEL,
     Watch,
+    machine,
     of_run,
     processor,
     train_run,
@@ -164,14 +165,16 @@ def judged_on(cell: Cell, data: DataSet) -> tuple[Sample, ...]:
 
 
 def hours_left(plan: Plan, out: Path) -> float | None:
-    """Hours of one process that the epochs still to be trained will take, by those that were; None before the first.
+    """Hours of one process that the epochs still to be trained will take; None where nothing tells.
 
-    An epoch of an arm that has none yet counts as the mean of the others.
+    What tells are epochs that a machine like this one trained. An epoch of an arm that has none counts as the mean of
+    the others.
     """
     lines = {cell: lines_of(cell.folder(out) / HISTORY) for cell in plan.cells}
     seconds: dict[str, list[float]] = {}
     for cell, history in lines.items():
-        seconds.setdefault(cell.arm, []).extend(line["seconds"] for line in history if "seconds" in line)
+        told = lines_of(cell.folder(out) / MACHINES)
+        seconds.setdefault(cell.arm, []).extend(seconds_on(machine(cell.config), history, told))
     everything = [value for values in seconds.values() for value in values]
     if not everything:
         return None
