@@ -17,7 +17,6 @@ from sonoseg.experiments.benchmark import (
     assemble,
     benchmark,
     hours_left,
-    missing,
 )
 from sonoseg.experiments.plan import Arm, Plan, of_models
 from sonoseg.learning.config import Config
@@ -120,7 +119,7 @@ def test_other_settings_and_folds_do_not_mix_with_what_stands(out: Path, tmp_pat
 
 def test_where_it_is_computed_and_where_the_data_lies_do_not_matter(out: Path) -> None:
     plan = of_models(replace(RECIPE, device="auto", precision="32"), ("unet", "attention-unet"), (0,), (0,))
-    assert not missing(plan, out)
+    assert not plan.missing(out)
     benchmark(plan, open_set("phantom:20"), out, Told().progress, "x")
 
 

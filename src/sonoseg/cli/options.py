@@ -148,14 +148,23 @@ def opened(recipe: Config) -> "DataSet":
     Errors: ``UserError`` for what is not there.
     """
     data = data_of(recipe.data)
-    for spec in recipe.also:
-        data_of(spec)
-    if recipe.encoder_weights not in ("none", "timm") and not Path(recipe.encoder_weights).is_file():
-        raise UserError(
-            f"encoder weights {recipe.encoder_weights} are not there",
-            hint="--encoder-weights takes none, timm or the path of a .safetensors file",
-        )
+    look_for([recipe])
     return data
+
+
+def look_for(recipes: Collection[Config]) -> None:
+    """Look for what recipes name beside their set. Errors: ``UserError`` for what is not there."""
+    for spec in dict.fromkeys(spec for recipe in recipes for spec in recipe.also):
+        try:
+            data_of(spec)
+        except UserError as error:
+            raise UserError(str(error), error.hint.replace("--data", "--also")) from error
+    for weights in dict.fromkeys(recipe.encoder_weights for recipe in recipes):
+        if weights not in ("none", "timm") and not Path(weights).is_file():
+            raise UserError(
+                f"encoder weights {weights} are not there",
+                hint="--encoder-weights takes none, timm or the path of a .safetensors file",
+            )
 
 
 def data_of(spec: str) -> "DataSet":

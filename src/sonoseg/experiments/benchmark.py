@@ -64,7 +64,7 @@ def benchmark(
     check(plan, data, out)
     while work(plan, data, out, progress):
         pass
-    if held := missing(plan, out):
+    if held := plan.missing(out):
         raise UserError(
             f"{len(held)} of {len(plan.cells)} cells are in the hands of other processes, the first is {held[0].name}",
             hint="the last of them writes the tables; the same command goes on if one should stop",
@@ -119,18 +119,13 @@ def _compared(config: Config) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in ELSEWHERE}
 
 
-def missing(plan: Plan, out: Path) -> list[Cell]:
-    """The cells that are not judged yet."""
-    return [cell for cell in plan.cells if not (cell.folder(out) / CASES).exists()]
-
-
 def work(plan: Plan, data: DataSet, out: Path, progress: Progress) -> bool:
     """Train and judge the first cell that is missing and that no other process holds; False where there is none.
 
     The lock is the system's, on a file beside the cell: that of a process that died is free.
     """
     cells = plan.cells
-    for cell in missing(plan, out):
+    for cell in plan.missing(out):
         folder = cell.folder(out)
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f"{folder.name}.lock")
@@ -182,7 +177,7 @@ def hours_left(plan: Plan, out: Path) -> float | None:
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
 
-    left = ((cell, cell.config.epochs - len(lines[cell])) for cell in missing(plan, out))
+    left = ((cell, cell.config.epochs - len(lines[cell])) for cell in plan.missing(out))
     return sum(epochs * mean(seconds[cell.arm] or everything) for cell, epochs in left) / 3600
 
 
