@@ -199,8 +199,8 @@ def test_what_a_plan_names_may_lie_elsewhere_and_is_looked_for_where_a_cell_is_m
     told = fails(monkeypatch, capsys, "benchmark", "--plan", str(release), *command[3:])
     assert "nowhere is not a folder" in told
     assert "--also bus-bra:PATH" in told
-    assert "has folder there" in fails(monkeypatch, capsys, *command, "--also", "phantom:40")
-    assert "has none there" in fails(monkeypatch, capsys, *command, "--encoder-weights", "x.safetensors")
+    assert "names folder there" in fails(monkeypatch, capsys, *command, "--also", "phantom:40")
+    assert "names none there" in fails(monkeypatch, capsys, *command, "--encoder-weights", "x.safetensors")
     assert not (tmp_path / "out").exists()
     assert sonoseg(monkeypatch, *command, "--also", f"folder:{tmp_path / 'here'}") == 0
     assert read_config(tmp_path / "out" / "cells" / "more-fold-1-seed-0" / "config.toml").also

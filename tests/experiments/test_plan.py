@@ -104,15 +104,19 @@ def test_where_sets_and_weights_lie_stands_above_the_plan_and_its_arms(tmp_path:
 @pytest.mark.parametrize(
     ("text", "given", "said"),
     [
-        (PLACED, {"also": ("bus-bra:/x",)}, "--also bus-bra:/x .* has busi, oasbud there"),
-        (PLACED, {"also": ("busi:/x", "bus-bra:/x")}, "--also bus-bra:/x .* has busi, oasbud there"),
+        (PLACED, {"also": ("bus-bra:/x",)}, "--also bus-bra:/x .* names busi, oasbud there"),
+        (PLACED, {"also": ("busi:/x", "bus-bra:/x")}, "--also bus-bra:/x .* names busi, oasbud there"),
         (PLACED, {"also": ("busi:/x", "busi:/y")}, "--also busi:/x"),
-        (PLACED, {"encoder_weights": "/y/third.safetensors"}, r"--encoder-weights /y/third.safetensors .* has first\."),
+        (
+            PLACED,
+            {"encoder_weights": "/y/third.safetensors"},
+            r"--encoder-weights /y/third.safetensors .* names first\.",
+        ),
         (PLACED, {"encoder_weights": "timm"}, "--encoder-weights timm"),
         (PLACED.replace('"none"', '"weights/first.safetensors"'), {"encoder_weights": "none"}, "weights none"),
         (PLACED.replace("oasbud:here", "busi:there"), {"also": ("busi:/x",)}, "--also busi:/x"),
-        (TEXT.replace('also = ["phantom:40"]', ""), {"also": ("phantom:40",)}, "has nothing there"),
-        (TEXT, {"encoder_weights": "/y/first.safetensors"}, "has none there"),
+        (TEXT.replace('also = ["phantom:40"]', ""), {"also": ("phantom:40",)}, "names nothing there"),
+        (TEXT, {"encoder_weights": "/y/first.safetensors"}, "names none there"),
     ],
 )
 def test_a_set_or_weights_that_the_plan_does_not_name_are_no_place_of_its_own(

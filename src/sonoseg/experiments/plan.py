@@ -202,8 +202,8 @@ def _placed(path: Path, arms: Sequence[Arm], setting: str, given: str | tuple[st
         if times != {1} or names(places).count(name) > 1:
             known = ", ".join(dict.fromkeys(each for value in values for each in names(value))) or "nothing"
             raise UserError(
-                f"--{setting.replace('_', '-')} {place} is given beside {path}, which has {known} there; "
-                "where that lies may be given, each once, and nothing else",
+                f"--{setting.replace('_', '-')} {place} is given, and {path} names {known} there; "
+                "beside a plan another place of the same name may be given, each once",
                 hint="write it into a copy of the plan, and give another --out",
             )
     return [
