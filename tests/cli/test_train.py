@@ -172,15 +172,42 @@ def test_a_plan_is_a_benchmark(
     assert "names no data" in fails(monkeypatch, capsys, *command)
     said = fails(monkeypatch, capsys, *command, "--data", "phantom:20", "--width", "8")
     assert "--width and --plan are both given" in said
-    for stated in (("--seed", "0"), ("--models", "all")):
-        told = fails(monkeypatch, capsys, *command, "--data", "phantom:20", *stated)
-        assert "--plan are both given" in told
+    told = fails(monkeypatch, capsys, *command, "--data", "phantom:20", "--models", "all")
+    assert "--models and --plan are both given" in told
     assert not (tmp_path / "out").exists()
     assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures") == 0
     assert "hours of one process are left" in capsys.readouterr().err
     assert (tmp_path / "out" / "cells" / "b-fold-1-seed-0" / "cases.csv").exists()
     assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures", "--folds", "0") == 0
     assert (tmp_path / "out" / "cells" / "a-fold-0-seed-0" / "cases.csv").exists()
+    assert sonoseg(monkeypatch, *command, "--data", "phantom:20", "--no-pictures", "--seeds", "3") == 0
+    assert (tmp_path / "out" / "cells" / "b-fold-1-seed-3" / "cases.csv").exists()
+
+
+def test_what_a_plan_names_may_lie_elsewhere_and_is_looked_for_where_a_cell_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pictures(tmp_path / "here")
+    (tmp_path / "plan.toml").write_text(
+        'folds = [1]\nseeds = [0]\n[recipe]\ndata = "phantom:20"\nsize = 32\nwidth = 4\nepochs = 1\nbatch = 8\n'
+        'device = "cpu"\n[[arms]]\nname = "alone"\n[[arms]]\nname = "more"\nalso = ["folder:nowhere"]\n'
+    )
+    command = ("benchmark", "--plan", str(tmp_path / "plan.toml"), "--no-pictures", "--out", str(tmp_path / "out"))
+    assert "nowhere is no folder" in fails(monkeypatch, capsys, *command)
+    release = tmp_path / "release.toml"
+    release.write_text((tmp_path / "plan.toml").read_text().replace("folder:", "bus-bra:"))
+    told = fails(monkeypatch, capsys, "benchmark", "--plan", str(release), *command[3:])
+    assert "nowhere is not a folder" in told
+    assert "--also bus-bra:PATH" in told
+    assert "names folder there" in fails(monkeypatch, capsys, *command, "--also", "phantom:40")
+    assert "names none there" in fails(monkeypatch, capsys, *command, "--encoder-weights", "x.safetensors")
+    assert not (tmp_path / "out").exists()
+    assert sonoseg(monkeypatch, *command, "--also", f"folder:{tmp_path / 'here'}") == 0
+    assert read_config(tmp_path / "out" / "cells" / "more-fold-1-seed-0" / "config.toml").also
+    assert not read_config(tmp_path / "out" / "cells" / "alone-fold-1-seed-0" / "config.toml").also
+    table = (tmp_path / "out" / "cases.csv").read_bytes()
+    assert sonoseg(monkeypatch, *command) == 0
+    assert (tmp_path / "out" / "cases.csv").read_bytes() == table
 
 
 def test_a_small_set_of_ones_own_is_learnt_in_160_steps(

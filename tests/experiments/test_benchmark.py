@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +11,16 @@ import pytest
 from sonoseg.data.sets.sources import open_set
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
-from sonoseg.evaluation.cases import COLUMNS, read_cases
+from sonoseg.evaluation.cases import COLUMNS, read_cases, write_cases
 from sonoseg.experiments.benchmark import (
     Progress,
     assemble,
     benchmark,
     hours_left,
-    missing,
 )
 from sonoseg.experiments.plan import Arm, Plan, of_models
 from sonoseg.learning.config import Config
-from sonoseg.learning.run import Watch
+from sonoseg.learning.run import Watch, machine
 
 RECIPE = Config("phantom:20", size=32, width=4, epochs=1, batch=8, device="cpu")
 
@@ -119,7 +119,7 @@ def test_other_settings_and_folds_do_not_mix_with_what_stands(out: Path, tmp_pat
 
 def test_where_it_is_computed_and_where_the_data_lies_do_not_matter(out: Path) -> None:
     plan = of_models(replace(RECIPE, device="auto", precision="32"), ("unet", "attention-unet"), (0,), (0,))
-    assert not missing(plan, out)
+    assert not plan.missing(out)
     benchmark(plan, open_set("phantom:20"), out, Told().progress, "x")
 
 
@@ -172,10 +172,31 @@ def test_hours_left_are_counted_in_epochs_of_the_arm(tmp_path: Path) -> None:
     assert hours_left(plan, tmp_path) is None
     cells = {cell.name: cell.folder(tmp_path) for cell in plan.cells}
     for name, epochs in (("a fold 0 seed 0", 10), ("a fold 1 seed 0", 4)):
-        cells[name].mkdir(parents=True)
-        (cells[name] / "history.jsonl").write_text(f"{json.dumps({'seconds': 360})}\n" * epochs)
+        trained(cells[name], {}, epochs, 360)
     (cells["a fold 0 seed 0"] / "cases.csv").touch()
     assert hours_left(plan, tmp_path) == pytest.approx((6 + 20) / 10)  # the rest of a; b as long as a
+
+
+def test_hours_left_are_those_of_this_machine(tmp_path: Path) -> None:
+    plan = Plan((Arm("a", replace(RECIPE, epochs=10)),), (0, 1, 2), (0,))
+    first, second, _ = (cell.folder(tmp_path) for cell in plan.cells)
+    trained(first, {"machine": "a graphics card"}, 10, 1)
+    (first / "cases.csv").touch()
+    assert hours_left(plan, tmp_path) is None
+    trained(second, {}, 4, 360)
+    assert hours_left(plan, tmp_path) == pytest.approx((6 + 10) / 10)
+    for name in ("machine", "threads", "precision"):
+        trained(second, {name: "other"}, 4, 360)
+        assert hours_left(plan, tmp_path) is None
+    (second / "machines.jsonl").unlink()
+    assert hours_left(plan, tmp_path) is None
+
+
+def trained(folder: Path, elsewhere: dict[str, object], epochs: int, seconds: float) -> None:
+    """What a run leaves that took so long on this machine, but for what is told of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "machines.jsonl").write_text(json.dumps({"from_epoch": 1, **machine(RECIPE), **elsewhere}) + "\n")
+    (folder / "history.jsonl").write_text(f"{json.dumps({'seconds': seconds})}\n" * epochs)
 
 
 def test_a_recipe_is_chosen_on_the_validation_part_and_the_fold_is_not_looked_at(tmp_path: Path) -> None:
@@ -194,3 +215,72 @@ def test_without_pictures_the_page_shows_no_image_of_the_data(out: Path) -> None
     assemble(PLAN, open_set("phantom:20"), out, "x", pictures=False)
     without = (out / "report.html").read_text(encoding="utf-8")
     assert with_pictures.count("data:image") > without.count("data:image")
+
+
+def drop_rows(table: Path) -> None:
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:3]))
+
+
+def keep_the_header(table: Path) -> None:
+    table.write_text(table.read_text().splitlines(keepends=True)[0])
+
+
+def take_a_row_twice(table: Path) -> None:
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join([*lines, lines[1]]))
+
+
+def take_the_other_arm(table: Path) -> None:
+    table.write_bytes((table.parents[1] / "attention-unet-fold-0-seed-0" / "cases.csv").read_bytes())
+
+
+def change(**values: object) -> Callable[[Path], None]:
+    def of_first_row(table: Path) -> None:
+        first, *others = read_cases(table)
+        write_cases(table, [replace(first, **values), *others])  # type: ignore[arg-type]
+
+    return of_first_row
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (drop_rows, "lacks 2 of the 4 images"),
+        (keep_the_header, "lacks 4 of the 4 images"),
+        (take_a_row_twice, "twice"),
+        (take_the_other_arm, "attention-unet fold 0 seed 0.* is unet fold 0 seed 0"),
+        (change(seed=1), "unet fold 0 seed 1.* is unet fold 0 seed 0"),
+        (change(group="other"), "of group other"),
+        (change(label="other"), "as other of group"),
+        (change(dice=0.123), "dice is 0.123"),
+        (change(image="other"), "has other, which"),
+    ],
+)
+def test_a_cell_with_a_damaged_table_is_refused(
+    out: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    table = PLAN.cells[0].folder(tmp_path / "out") / "cases.csv"
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    damage(table)
+    begun = Told()
+    with pytest.raises(UserError, match=f"unet-fold-0-seed-0/cases.csv.*{told}") as refused:
+        benchmark(PLAN, open_set("phantom:20"), tmp_path / "out", begun.progress, COMMAND, pictures=False)
+    assert str(table) in refused.value.hint
+    assert "run the command again" in refused.value.hint
+    assert begun.cells == []
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+    table.unlink()  # as the hint says
+    benchmark(PLAN, open_set("phantom:20"), tmp_path / "out", begun.progress, COMMAND, pictures=False)
+    assert begun.cells == ["unet fold 0 seed 0"]
+    assert begun.epochs == 0
+
+
+def test_a_damaged_table_of_a_validation_part_is_refused(tmp_path: Path) -> None:
+    data = open_set("phantom:20")
+    plan = Plan((Arm("a", replace(RECIPE, validation=0.3)),), (1,), (0,), judged="validation")
+    benchmark(plan, data, tmp_path, Told().progress, COMMAND, pictures=False)
+    drop_rows(plan.cells[0].folder(tmp_path) / "cases.csv")
+    with pytest.raises(UserError, match=r"cases.csv lacks \d of the"):
+        benchmark(plan, data, tmp_path, Told().progress, COMMAND, pictures=False)

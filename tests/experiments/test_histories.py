@@ -1,6 +1,9 @@
 from pathlib import Path
 
-from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
+import pytest
+
+from sonoseg.errors import UserError
+from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, seconds_on, train_seconds
 
 
 def test_the_time_of_a_run_is_the_median_and_unknown_before_it_was_noted() -> None:
@@ -41,3 +44,56 @@ def test_a_history_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     assert lines_of(tmp_path / "none.jsonl") == []
     (tmp_path / "some.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
     assert lines_of(tmp_path / "some.jsonl") == [{"epoch": 1}, {"epoch": 2}]
+
+
+@pytest.mark.parametrize("unfinished", ['{"epoch": 3', '{"epoch": 3, "loss": 0.', "{", '"epoch'])
+def test_a_line_that_is_just_being_written_is_passed_over(tmp_path: Path, unfinished: str) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"epoch": 1}\n{"epoch": 2}\n' + unfinished)
+    assert lines_of(path) == [{"epoch": 1}, {"epoch": 2}]
+    path.write_text(unfinished)
+    assert lines_of(path) == []
+
+
+def test_a_last_line_that_is_whole_counts_without_its_end(tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}')
+    assert lines_of(tmp_path / "history.jsonl") == [{"epoch": 1}, {"epoch": 2}]
+
+
+@pytest.mark.parametrize("line", [b'{"epoch": 2', b"", b"2", b'"epoch"', b"null", b"[1]", b"epoch\xff", b"\xff\xfe1"])
+def test_a_line_that_is_no_table_is_told_by_its_number(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "history.jsonl"
+    for after in (b"", b'{"epoch": 3}\n'):
+        path.write_bytes(b'{"epoch": 1}\n' + line + b"\n" + after)
+        with pytest.raises(UserError, match=r"history\.jsonl, line 2: ") as refused:
+            lines_of(path)
+        assert "restore it" in refused.value.hint
+
+
+TIMED = [{"epoch": number, "seconds": float(number)} for number in range(1, 6)]
+HERE: dict[str, object] = {"machine": "m", "threads": 2, "precision": "float32", "torch": "2"}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([(1, {})], [1, 2, 3, 4, 5]),
+        ([(1, {"torch": "3"})], [1, 2, 3, 4, 5]),
+        ([(1, {"machine": "n"})], []),
+        ([(1, {"threads": 1})], []),
+        ([(1, {"precision": "bfloat16"})], []),
+        ([(1, {"machine": "n"}), (4, {})], [4, 5]),
+        ([(1, {}), (2, {"machine": "n"}), (3, {})], [1, 3, 4, 5]),
+        ([(3, {})], [3, 4, 5]),
+        ([], []),
+    ],
+)
+def test_epochs_count_for_the_machine_that_trained_them(
+    told: list[tuple[int, dict[str, object]]], expected: list[float]
+) -> None:
+    lines = [{"from_epoch": number, **HERE, **other} for number, other in told]
+    assert seconds_on(HERE, TIMED, lines) == expected
+
+
+def test_an_epoch_without_a_clock_tells_no_time() -> None:
+    assert seconds_on(HERE, [{"epoch": 1}, {"epoch": 2, "seconds": 3.0}], [{"from_epoch": 1, **HERE}]) == [3.0]

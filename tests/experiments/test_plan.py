@@ -55,6 +55,86 @@ def test_one_fold_of_a_plan_is_a_plan(tmp_path: Path) -> None:
     assert {cell.judged for cell in read_plan(written(tmp_path, text), {}, [2]).cells} == {"validation"}
 
 
+def test_other_seeds_than_those_of_the_file_may_be_given(tmp_path: Path) -> None:
+    plan = read_plan(written(tmp_path), {}, seeds=[1, 4])
+    assert (plan.folds, plan.seeds) == ((0, 2), (1, 4))
+    with pytest.raises(UserError, match="has as seeds: 1, 1"):
+        read_plan(written(tmp_path), {}, seeds=[1, 1])
+
+
+PLACED = """
+folds = [0]
+seeds = [0]
+
+[recipe]
+data = "phantom:20"
+also = ["busi:here", "oasbud:here"]
+encoder = "mobilenetv2_100"
+encoder_weights = "weights/first.safetensors"
+
+[[arms]]
+name = "both"
+
+[[arms]]
+name = "alone"
+also = []
+encoder_weights = "none"
+
+[[arms]]
+name = "own"
+also = ["oasbud:there"]
+encoder_weights = "weights/second.safetensors"
+"""
+
+
+def test_where_sets_and_weights_lie_stands_above_the_plan_and_its_arms(tmp_path: Path) -> None:
+    path = written(tmp_path, PLACED)
+    plan = read_plan(path, {"also": ("oasbud:/x",), "encoder_weights": "/y/first.safetensors"})
+    both, alone, own = (arm.recipe for arm in plan.arms)
+    assert both.also == ("busi:here", "oasbud:/x")
+    assert both.encoder_weights == "/y/first.safetensors"
+    assert (alone.also, alone.encoder_weights) == ((), "none")
+    assert own.also == ("oasbud:/x",)
+    assert own.encoder_weights == "weights/second.safetensors"
+    assert plan.own_settings() == read_plan(path, {}).own_settings()
+    swapped = read_plan(path, {"also": ("oasbud:/x", "busi:/y")})
+    assert swapped.arms[0].recipe.also == ("busi:/y", "oasbud:/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        (PLACED, {"also": ("bus-bra:/x",)}, "--also bus-bra:/x .* names busi, oasbud there"),
+        (PLACED, {"also": ("busi:/x", "bus-bra:/x")}, "--also bus-bra:/x .* names busi, oasbud there"),
+        (PLACED, {"also": ("busi:/x", "busi:/y")}, "--also busi:/x"),
+        (
+            PLACED,
+            {"encoder_weights": "/y/third.safetensors"},
+            r"--encoder-weights /y/third.safetensors .* names first\.",
+        ),
+        (PLACED, {"encoder_weights": "timm"}, "--encoder-weights timm"),
+        (PLACED.replace('"none"', '"weights/first.safetensors"'), {"encoder_weights": "none"}, "weights none"),
+        (PLACED.replace("oasbud:here", "busi:there"), {"also": ("busi:/x",)}, "--also busi:/x"),
+        (TEXT.replace('also = ["phantom:40"]', ""), {"also": ("phantom:40",)}, "names nothing there"),
+        (TEXT, {"encoder_weights": "/y/first.safetensors"}, "names none there"),
+    ],
+)
+def test_a_set_or_weights_that_the_plan_does_not_name_are_no_place_of_its_own(
+    tmp_path: Path, text: str, given: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        read_plan(written(tmp_path, text), given)
+
+
+def test_cells_without_a_table_are_missing(tmp_path: Path) -> None:
+    plan = of_models(Config("phantom:20"), ("unet", "attention-unet"), (0,), (0,))
+    assert plan.missing(tmp_path) == plan.cells
+    folder = plan.cells[0].folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "cases.csv").touch()
+    assert plan.missing(tmp_path) == plan.cells[1:]
+
+
 def test_models_by_one_recipe_are_a_plan() -> None:
     plan = of_models(Config("phantom:20"), ("unet", "attention-unet"), (0,), (0,))
     assert [(cell.arm, cell.config.model) for cell in plan.cells] == [

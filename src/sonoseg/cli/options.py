@@ -145,17 +145,28 @@ def path_of(text: str) -> Path:
 def opened(recipe: Config) -> "DataSet":
     """Open the set to train on, and look for all else that a recipe names, before torch is loaded.
 
-    A set that was packed at another size than the recipe's is warned of. Errors: ``UserError`` for what is not there.
+    Errors: ``UserError`` for what is not there.
     """
     data = data_of(recipe.data)
-    for each in (data, *map(data_of, recipe.also)):
-        _warn_of_size(each, recipe.size)
-    if recipe.encoder_weights not in ("none", "timm") and not Path(recipe.encoder_weights).is_file():
-        raise UserError(
-            f"encoder weights {recipe.encoder_weights} are not there",
-            hint="--encoder-weights takes none, timm or the path of a .safetensors file",
-        )
+    look_for(data, [recipe])
     return data
+
+
+def look_for(data: "DataSet", recipes: Collection[Config]) -> None:
+    """Look for what recipes name beside their set, and warn of sets that are packed at another size.
+
+    Errors: ``UserError`` for what is not there.
+    """
+    sets = {spec: _further(spec) for spec in dict.fromkeys(spec for recipe in recipes for spec in recipe.also)}
+    for size in dict.fromkeys(recipe.size for recipe in recipes):
+        for each in (data, *sets.values()):
+            _warn_of_size(each, size)
+    for weights in dict.fromkeys(recipe.encoder_weights for recipe in recipes):
+        if weights not in ("none", "timm") and not Path(weights).is_file():
+            raise UserError(
+                f"encoder weights {weights} are not there",
+                hint="--encoder-weights takes none, timm or the path of a .safetensors file",
+            )
 
 
 def data_of(spec: str) -> "DataSet":
@@ -164,6 +175,13 @@ def data_of(spec: str) -> "DataSet":
     from sonoseg.data.sets.sources import open_set
 
     return open_set(spec)
+
+
+def _further(spec: str) -> "DataSet":
+    try:
+        return data_of(spec)
+    except UserError as error:
+        raise UserError(str(error), error.hint.replace("--data", "--also")) from error
 
 
 def _warn_of_size(data: "DataSet", size: int) -> None:

@@ -12,6 +12,7 @@ from sonoseg.cli.options import (
     command_line,
     data_of,
     held_out,
+    look_for,
     need_data,
     need_folder,
     need_path,
@@ -28,13 +29,19 @@ from sonoseg.learning.config import CONFIG, FIELDS, MODELS, Config
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 
+ABOVE = ("data", "also", "encoder_weights", "device", "devices")
+"""Settings that tell where things are on this machine, and so stand above a plan."""
+
+
 @takes_recipe([name for name in FIELDS if name not in ("model", "fold", "seed")], resolve=Typed)
 def benchmark(
     typed: Typed,
     plan: Annotated[
         Path | None,
         typer.Option(
-            help="Arms, folds and seeds as a file; --data, --folds, --device, --devices stand above it.", metavar="FILE"
+            help="Arms, folds and seeds as a file; --data, --folds, --seeds, --device, --devices stand above it, and "
+            "where its --also and --encoder-weights lie.",
+            metavar="FILE",
         ),
     ] = None,
     models: Annotated[str | None, typer.Option(help="Names of `sonoseg models`, or all.", show_default="all")] = None,
@@ -42,7 +49,8 @@ def benchmark(
         str | None, typer.Option(help="Folds to hold out, such as 0,1, or all.", show_default="all, or the plan's")
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.", show_default="0")
+        str | None,
+        typer.Option("--seed", "--seeds", help="Seeds, such as 0 or 0,1,2.", show_default="0, or the plan's"),
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Show images of the data in the report.")] = True,
     out: Out = Path("runs/benchmark"),
@@ -53,14 +61,19 @@ def benchmark(
     from sonoseg.experiments.plan import REPORT, of_models, read_plan
 
     if recipe is None:
-        beside = {"models": models, "seeds": seeds, "recipe": typed.recipe}
+        beside = {"models": models, "recipe": typed.recipe}
         above = _above_a_plan(typed, [name for name, given in beside.items() if given])
-        planned = read_plan(cast(Path, plan), above, None if folds in (None, "all") else numbers("folds", folds))
-        data = opened(planned.arms[0].recipe)
+        planned = read_plan(
+            cast(Path, plan),
+            above,
+            None if folds in (None, "all") else numbers("folds", folds),
+            None if seeds is None else numbers("seeds", seeds),
+        )
+        data = data_of(planned.data)
         if folds == "all":
             planned = replace(planned, folds=held_out(folds, data))
     else:
-        data = opened(recipe)
+        data = data_of(recipe.data)
         planned = of_models(
             recipe,
             MODELS if models in (None, "all") else models.split(","),
@@ -68,6 +81,7 @@ def benchmark(
             numbers("seeds", seeds or "0"),
         )
     planned.check(data)
+    look_for(data, [cell.config for cell in planned.missing(out)])
     need_training()
     from sonoseg.cli.progress import bars
     from sonoseg.experiments.benchmark import benchmark as compare
@@ -80,7 +94,7 @@ def benchmark(
 
 def _above_a_plan(typed: Typed, beside: list[str]) -> dict[str, Any]:
     """The settings that may be typed beside --plan. Errors: ``UserError`` for one that the plan itself states."""
-    above = {name: value for name, value in typed.given.items() if name in ("data", "device", "devices")}
+    above = {name: value for name, value in typed.given.items() if name in ABOVE}
     if stated := [*beside, *(name for name in typed.given if name not in above)]:
         raise UserError(
             f"--{stated[0].replace('_', '-')} and --plan are both given; the plan states it",

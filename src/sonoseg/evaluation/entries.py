@@ -101,9 +101,6 @@ def read_entry(folder: Path) -> tuple[Entry, list[Case]]:
 def check(folder: Path, entry: Entry, cases: Sequence[Case]) -> None:
     """Check the rows of an entry. Errors: ``UserError`` as of ``read_entry``."""
     _check_rows(folder / CASES, entry, cases, _folds_of(entry, folder))
-    for case in cases:
-        if problem := check_row(case):
-            raise UserError(f"{folder / CASES}, {case.image}: {problem}", hint=_AGAIN)
 
 
 def _read_form(path: Path) -> Entry:
@@ -166,7 +163,7 @@ def _check_rows(path: Path, entry: Entry, cases: Sequence[Case], own: Folds) -> 
         raise UserError(f"{path} has no row of {entry.rows_called}", hint=f'write model = "..." into {ENTRY}')
     rows = {row.image: row for row in own.rows if row.fold in entry.folds}
     for seed in entry.seeds:
-        _check_seed(path, seed, [case for case in cases if case.seed == seed], rows)
+        check_seed(path, seed, [case for case in cases if case.seed == seed], rows)
     if other := {case.seed for case in cases} - set(entry.seeds):
         raise UserError(
             f"{path} has rows of seed {min(other)}, which is not told",
@@ -174,7 +171,12 @@ def _check_rows(path: Path, entry: Entry, cases: Sequence[Case], own: Folds) -> 
         )
 
 
-def _check_seed(path: Path, seed: int, cases: Sequence[Case], rows: Mapping[str, tables.Row]) -> None:
+def check_seed(path: Path, seed: int, cases: Sequence[Case], rows: Mapping[str, tables.Row]) -> None:
+    """Refuse rows of one seed that are not those of the images, each once, or whose figures cannot be.
+
+    path: of their table. rows: what the folds say of each image that is judged, by its name.
+    Errors: ``UserError`` naming the table and what is wrong.
+    """
     found: dict[str, Case] = {}
     for case in cases:
         if found.setdefault(case.image, case) is not case:
@@ -193,6 +195,9 @@ def _check_seed(path: Path, seed: int, cases: Sequence[Case], rows: Mapping[str,
             f"{path} lacks {len(missing)} of the {len(rows)} images for seed {seed}, the first is {missing[0]}",
             hint="a missing answer is never skipped; judge all images of the folds",
         )
+    for case in cases:
+        if problem := check_row(case):
+            raise UserError(f"{path}, {case.image}: {problem}", hint=_AGAIN)
 
 
 def check_row(case: Case) -> str:

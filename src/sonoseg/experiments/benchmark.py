@@ -11,15 +11,16 @@ from filelock import FileLock, Timeout
 
 from sonoseg import __version__
 from sonoseg.data import folds
-from sonoseg.data.samples import DataSet
+from sonoseg.data.samples import DataSet, Sample
 from sonoseg.data.splits import split
 from sonoseg.errors import UserError
 from sonoseg.evaluation import calibration
 from sonoseg.evaluation.calibration import Counted
 from sonoseg.evaluation.cases import Case, read_cases
+from sonoseg.evaluation.entries import check_seed
 from sonoseg.evaluation.judging import judge, judge_watched
 from sonoseg.evaluation.summary import CALIBRATION, CASES, of_set, sum_up, write_tables
-from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, train_seconds
+from sonoseg.experiments.histories import images_per_second, learning, lines_of, machines, seconds_on, train_seconds
 from sonoseg.experiments.plan import REPORT, TEST, VALIDATION, Cell, Plan
 from sonoseg.learning import checkpoint
 from sonoseg.learning.config import CONFIG, ELSEWHERE, HISTORY, Config, read_config, told_settings
@@ -30,6 +31,7 @@ from sonoseg.learning.run import (
     MACHINES,
     MODEL,
     Watch,
+    machine,
     of_run,
     processor,
     train_run,
@@ -62,7 +64,7 @@ def benchmark(
     check(plan, data, out)
     while work(plan, data, out, progress):
         pass
-    if held := missing(plan, out):
+    if held := plan.missing(out):
         raise UserError(
             f"{len(held)} of {len(plan.cells)} cells are in the hands of other processes, the first is {held[0].name}",
             hint="the last of them writes the tables; the same command goes on if one should stop",
@@ -83,16 +85,32 @@ def check(plan: Plan, data: DataSet, out: Path) -> None:
                     f"{folder} was trained with other settings: {', '.join(changed)}",
                     hint="give another --out, or its settings",
                 )
-        held_out = set(data.folds.test(cell.config.fold))
-        if (folder / CASES).exists() and (read_cases(folder / CASES)[0].image in held_out) != (cell.judged == TEST):
-            raise UserError(
-                f"{folder} was not judged on the {cell.judged} part of fold {cell.config.fold}",
-                hint="give another --out",
-            )
         if (folder / FOLDS).exists() and folds.read(folder / FOLDS) != data.folds:
             raise UserError(
                 f"{folder} was trained on other folds than those of {data.spec}", hint="give another --out, or that set"
             )
+        if (folder / CASES).exists():
+            _check_table(cell, data, folder)
+
+
+def _check_table(cell: Cell, data: DataSet, folder: Path) -> None:
+    """Refuse a table that is not of this cell and of all images that it is judged on."""
+    path, fold, seed = folder / CASES, cell.config.fold, cell.config.seed
+    groups = data.folds.groups
+    rows = {each.name: folds.Row(each.name, each.label, groups[each.name], fold) for each in judged_on(cell, data)}
+    try:
+        cases = read_cases(path)
+        for case in cases:
+            if (own := (case.model, case.fold, case.seed)) != (cell.arm, fold, seed):
+                raise UserError("{} has rows of {} fold {} seed {}; the cell is {}".format(path, *own, cell.name))
+        if cases and not any(case.image in rows for case in cases):
+            raise UserError(f"{path}: the cell was not judged on the {cell.judged} part of fold {fold}")
+        check_seed(path, seed, cases, rows)
+    except UserError as error:
+        raise UserError(
+            str(error),
+            hint=f"restore {path}, or remove it, and run the command again; or give another --out",
+        ) from error
 
 
 def _compared(config: Config) -> dict[str, Any]:
@@ -101,18 +119,13 @@ def _compared(config: Config) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in ELSEWHERE}
 
 
-def missing(plan: Plan, out: Path) -> list[Cell]:
-    """The cells that are not judged yet."""
-    return [cell for cell in plan.cells if not (cell.folder(out) / CASES).exists()]
-
-
 def work(plan: Plan, data: DataSet, out: Path, progress: Progress) -> bool:
     """Train and judge the first cell that is missing and that no other process holds; False where there is none.
 
     The lock is the system's, on a file beside the cell: that of a process that died is free.
     """
     cells = plan.cells
-    for cell in missing(plan, out):
+    for cell in plan.missing(out):
         folder = cell.folder(out)
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f"{folder.name}.lock")
@@ -134,23 +147,29 @@ def run_cell(cell: Cell, data: DataSet, folder: Path, progress: Progress, copies
     train_run(cell.config, data, folder, True, progress.watch)
     candidate = replace(of_run(folder), model=cell.arm)
     if cell.judged == VALIDATION:
-        config = read_config(folder / CONFIG)
-        watched = split(data, config.fold, config.validation, config.seed, config.share).validation
-        evaluation = judge_watched(candidate, data, watched, progress.evaluated)
+        evaluation = judge_watched(candidate, data, judged_on(cell, data), progress.evaluated)
     else:
         evaluation = judge(candidate, data, progress.evaluated, copies_allowed)
     write_tables(folder, evaluation.cases, evaluation.counts, sum_up(evaluation.cases, evaluation.counts))
 
 
-def hours_left(plan: Plan, out: Path) -> float | None:
-    """Hours of one process that the epochs still to be trained will take, by those that were; None before the first.
+def judged_on(cell: Cell, data: DataSet) -> tuple[Sample, ...]:
+    """The images that a cell is judged on."""
+    parts = split(data, cell.config.fold, cell.config.validation, cell.config.seed, cell.config.share)
+    return parts.validation if cell.judged == VALIDATION else parts.test
 
-    An epoch of an arm that has none yet counts as the mean of the others.
+
+def hours_left(plan: Plan, out: Path) -> float | None:
+    """Hours of one process that the epochs still to be trained will take; None where nothing tells.
+
+    What tells are epochs that a machine like this one trained. An epoch of an arm that has none counts as the mean of
+    the others.
     """
     lines = {cell: lines_of(cell.folder(out) / HISTORY) for cell in plan.cells}
     seconds: dict[str, list[float]] = {}
     for cell, history in lines.items():
-        seconds.setdefault(cell.arm, []).extend(line["seconds"] for line in history if "seconds" in line)
+        told = lines_of(cell.folder(out) / MACHINES)
+        seconds.setdefault(cell.arm, []).extend(seconds_on(machine(cell.config), history, told))
     everything = [value for values in seconds.values() for value in values]
     if not everything:
         return None
@@ -158,7 +177,7 @@ def hours_left(plan: Plan, out: Path) -> float | None:
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
 
-    left = ((cell, cell.config.epochs - len(lines[cell])) for cell in missing(plan, out))
+    left = ((cell, cell.config.epochs - len(lines[cell])) for cell in plan.missing(out))
     return sum(epochs * mean(seconds[cell.arm] or everything) for cell, epochs in left) / 3600
 
 

@@ -9,15 +9,57 @@ from typing import Any
 
 import numpy as np
 
+from sonoseg.errors import UserError
+
 History = Sequence[Mapping[str, float]]
 
 CURVES = ("loss", "validation_dice")
 """What ``learning`` tells of each epoch."""
 
+ALIKE = ("machine", "threads", "precision")
+"""What machines have in common that take as long for an epoch."""
+
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    """The lines of JSON in a file; none where it is not there."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """The tables of JSON in a file, one a line; none where it is not there.
+
+    A last line that is not finished is left out: another process is just writing it.
+    Errors: ``UserError`` naming file and line for any other that is no table.
+    """
+    found = []
+    *finished, last = path.read_bytes().split(b"\n") if path.is_file() else [b""]
+    for number, line in enumerate([*finished, last], 1):
+        table = _table(line)
+        if table is not None:
+            found.append(table)
+        elif number <= len(finished):
+            raise UserError(
+                f'{path}, line {number}: a table of JSON is needed, such as {{"epoch": 1}}',
+                hint="restore it, or remove the file: no more than times, machines and curves are taken from it",
+            )
+    return found
+
+
+def _table(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def seconds_on(machine: Mapping[str, Any], history: History, machines: Sequence[Mapping[str, Any]]) -> list[float]:
+    """How long each epoch of a run took that was trained on a machine like this one.
+
+    machines: the lines of the run's ``MACHINES``; epochs before the first, or without any, were trained nobody knows
+    where.
+    """
+    found = []
+    for number, epoch in enumerate(history, 1):
+        where = [line for line in machines if line.get("from_epoch", 1) <= number][-1:]
+        if "seconds" in epoch and any(all(line.get(name) == machine[name] for name in ALIKE) for line in where):
+            found.append(epoch["seconds"])
+    return found
 
 
 def train_seconds(histories: Sequence[History]) -> float | None:

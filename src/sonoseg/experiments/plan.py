@@ -1,7 +1,7 @@
 """What a benchmark compares: arms x folds x seeds. A plan is a file that a person writes, or is made of models."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
+from sonoseg.evaluation.summary import CASES
 from sonoseg.learning.config import CONFIG, FIELDS, Config, read_config, told_settings
 
 CELLS, REPORT = "cells", "report.html"
@@ -19,6 +20,12 @@ OWN = ("fold", "seed")
 """Settings that cells have and no arm."""
 TEST, VALIDATION = "test", "validation"
 """What cells are judged on: the fold that is held out, or the part that is cut off its training."""
+
+NAMES: dict[str, Callable[[str], str]] = {
+    "also": lambda spec: spec.partition(":")[0],
+    "encoder_weights": lambda file: Path(file).name,
+}
+"""Settings whose place may be another one on each machine, and how what lies there is called on all of them."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,10 @@ class Plan:
         for fold in self.folds:
             data.folds.test(fold)
 
+    def missing(self, out: Path) -> list[Cell]:
+        """The cells that are not judged yet."""
+        return [cell for cell in self.cells if not (cell.folder(out) / CASES).exists()]
+
     def resolved(self, data: DataSet) -> "Plan":
         """The plan with the epochs of each arm, see ``run.resolve``."""
         from sonoseg.learning.run import resolve  # with torch, which the reading of a plan does not wait for
@@ -142,12 +153,16 @@ def of_models(recipe: Config, models: Iterable[str], folds: Sequence[int], seeds
     return Plan(tuple(Arm(name, replace(recipe, model=name)) for name in models), tuple(folds), tuple(seeds))
 
 
-def read_plan(path: Path, given: Mapping[str, Any], folds: Sequence[int] | None = None) -> Plan:
+def read_plan(
+    path: Path, given: Mapping[str, Any], folds: Sequence[int] | None = None, seeds: Sequence[int] | None = None
+) -> Plan:
     """Read a plan, TOML: ``folds`` and ``seeds``, a table ``recipe``, and ``arms``, each a name and what it changes.
 
-    given: settings that stand above those of the file, for every arm, such as where the data lies here. folds: those
-    that stand above the file's.
-    Errors: ``UserError`` for a file that cannot be read, unknown keys and settings, and as of ``Plan`` and ``Config``.
+    given: settings that stand above those of the file, for every arm, such as where the data lies here; those of
+    ``NAMES`` are the places of what the file names, in the arms that have it. folds, seeds: those that stand above the
+    file's.
+    Errors: ``UserError`` for a file that cannot be read, unknown keys and settings, a place of what the file does not
+    name, and as of ``Plan`` and ``Config``.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -157,13 +172,43 @@ def read_plan(path: Path, given: Mapping[str, Any], folds: Sequence[int] | None 
     recipe, arms = content.get("recipe", {}), content.get("arms", [])
     if not isinstance(recipe, dict) or not isinstance(arms, list) or not all(isinstance(arm, dict) for arm in arms):
         raise UserError(f"{path}: recipe must be a table and arms a list of tables", hint=_HOW)
+    above = {name: value for name, value in given.items() if name not in NAMES}
+    made = [_arm(path, recipe, arm, above) for arm in arms]
+    for name in NAMES.keys() & given.keys():
+        made = _placed(path, made, name, given[name])
     return Plan(
-        tuple(_arm(path, recipe, arm, given) for arm in arms),
+        tuple(made),
         _numbers(path, content, "folds") if folds is None else tuple(folds),
-        _numbers(path, content, "seeds"),
+        _numbers(path, content, "seeds") if seeds is None else tuple(seeds),
         str(content.get("folds_sha256", "")),
         str(content.get("judged", TEST)),
     )
+
+
+def _placed(path: Path, arms: Sequence[Arm], setting: str, given: str | tuple[str, ...]) -> list[Arm]:
+    """The arms with what they name at the places that are given. Errors: as of ``read_plan``."""
+
+    def names(value: str | tuple[str, ...]) -> list[str]:
+        return [NAMES[setting](each) for each in ([value] if isinstance(value, str) else value)]
+
+    def moved(value: str | tuple[str, ...]) -> Any:
+        return where.get(NAMES[setting](value), value) if isinstance(value, str) else tuple(map(moved, value))
+
+    places = (given,) if isinstance(given, str) else given
+    where = {NAMES[setting](place): place for place in places}
+    values = [getattr(arm.recipe, setting) for arm in arms]
+    for name, place in zip(names(places), places, strict=True):
+        times = {names(value).count(name) for value in values} - {0}
+        if times != {1} or names(places).count(name) > 1:
+            known = ", ".join(dict.fromkeys(each for value in values for each in names(value))) or "nothing"
+            raise UserError(
+                f"--{setting.replace('_', '-')} {place} is given, and {path} names {known} there; "
+                "beside a plan another place of the same name may be given, each once",
+                hint="write it into a copy of the plan, and give another --out",
+            )
+    return [
+        Arm(arm.name, replace(arm.recipe, **{setting: moved(value)})) for arm, value in zip(arms, values, strict=True)
+    ]
 
 
 def set_of(where: Path) -> str:

@@ -180,15 +180,18 @@ def _tell_machine(out: Path, config: Config) -> None:
     """Add a line to ``MACHINES``: where the epochs from here on are trained."""
     lines = (out / MACHINES).read_text(encoding="utf-8") if (out / MACHINES).exists() else ""
     done = len((out / HISTORY).read_text(encoding="utf-8").splitlines()) if (out / HISTORY).exists() else 0
-    on_cuda = device_of(config).type == "cuda"
-    told = {
-        "from_epoch": done + 1,
+    write_text(out / MACHINES, lines + json.dumps({"from_epoch": done + 1, **machine(config)}) + "\n")
+
+
+def machine(config: Config) -> dict[str, Any]:
+    """What ``MACHINES`` tells of epochs that are trained here and now."""
+    on_cuda = device_of(config).type == "cuda" and torch.cuda.is_available()
+    return {
         "machine": torch.cuda.get_device_name() if on_cuda else processor(),
         "threads": torch.get_num_threads(),
         "precision": "bfloat16" if in_bfloat16(config) else "float32",
         "torch": torch.__version__,
     }
-    write_text(out / MACHINES, lines + json.dumps(told) + "\n")
 
 
 def processor() -> str:
