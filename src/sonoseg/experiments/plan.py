@@ -10,7 +10,6 @@ from typing import Any
 from sonoseg.data.folds import checksum
 from sonoseg.data.samples import DataSet
 from sonoseg.errors import UserError
-from sonoseg.evaluation.summary import CASES
 from sonoseg.learning.config import CONFIG, FIELDS, Config, read_config, told_settings
 
 CELLS, REPORT = "cells", "report.html"
@@ -123,6 +122,8 @@ class Plan:
 
     def missing(self, out: Path) -> list[Cell]:
         """The cells that are not judged yet."""
+        from sonoseg.evaluation.summary import CASES  # with SciPy, which a typo does not wait for
+
         return [cell for cell in self.cells if not (cell.folder(out) / CASES).exists()]
 
     def resolved(self, data: DataSet) -> "Plan":
