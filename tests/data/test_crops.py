@@ -33,7 +33,8 @@ def test_crops_are_parts_of_the_image_without_a_lesion_large_and_of_its_shape(he
         assert any(not mask[r : r + rows, c : c + columns].any() for r, c in places(image.pixels, crop.pixels))
         high, wide = rows / height, columns / width
         assert min(high, wide) >= LEAST
-        assert max(high, wide) <= LONGEST * (min(high, wide) + 1 / min(height, width))  # but for a pixel
+        but_for_a_pixel = min(high, wide) + 1 / min(height, width)
+        assert max(high, wide) <= LONGEST * but_for_a_pixel + 1e-9
 
 
 def test_the_largest_two_are_cut_and_always_the_same() -> None:
