@@ -61,7 +61,7 @@ def test_a_cell_tells_its_place_and_its_training_bears_its_name(
     told.cell(1, 4, "unet fold 0 seed 0", None)
     assert capsys.readouterr().err == ""
     told.cell(2, 4, "unet fold 1 seed 0", 1.25)
-    assert capsys.readouterr().err == "unet fold 1 seed 0 (2 of 4); about 1.2 hours of one process are left\n"
+    assert capsys.readouterr().err == "unet fold 1 seed 0 (2 of 4); about 75 min of one process left\n"
     training = told.watch.training(1, 10)
     training(0, 0.5, 1.0)
     clock[0] = 50

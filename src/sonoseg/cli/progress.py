@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from typer import echo
 
 from sonoseg.cli.options import quiet
+from sonoseg.reports.figures import duration
 
 if TYPE_CHECKING:
     from sonoseg.experiments import benchmark
@@ -93,7 +94,7 @@ def bars() -> "benchmark.Progress":
     def cell(number: int, of: int, name: str, hours: float | None) -> None:
         title[0] = f"{name} ({number} of {of})"
         if hours is not None and not quiet():
-            echo(f"{title[0]}; about {hours:.1f} hours of one process are left", err=True)
+            echo(f"{title[0]}; about {duration(3600 * hours)} of one process left", err=True)
 
     return benchmark.Progress(
         cell,
