@@ -152,6 +152,7 @@ def test_models_by_one_recipe_are_a_plan() -> None:
         ('name = "recurrent"', 'name = "plain"', "has as arms: plain, plain"),
         ('name = "plain"', 'name = "a/b"', "called 'a/b'"),
         ('name = "plain"', "", "called ''"),
+        ('name = "plain"', f'name = "{"a" * 101}"', "100 at most"),
         ("[0, 2]", "[0, 0]", "has as folds: 0, 0"),
         ("[0, 2]", "[]", "has as folds: none"),
         ("[0, 2]", '"all"', "folds is 'all'"),

@@ -1,5 +1,6 @@
 """What a benchmark compares: arms x folds x seeds. A plan is a file that a person writes, or is made of models."""
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ OWN = ("fold", "seed")
 """Settings that cells have and no arm."""
 TEST, VALIDATION = "test", "validation"
 """What cells are judged on: the fold that is held out, or the part that is cut off its training."""
+
+LONGEST = 100
+"""Characters of an arm's name: it is part of that of a folder."""
 
 NAMES: dict[str, Callable[[str], str]] = {
     "also": lambda spec: spec.partition(":")[0],
@@ -74,13 +78,11 @@ class Plan:
                 found = ", ".join(map(str, values)) or "none"
                 raise UserError(f"the plan has as {what}s: {found}; one at least, and each once, is needed", _HOW)
         for arm in self.arms:
-            if not arm.name or not all(
-                letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in arm.name
-            ):
+            if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{LONGEST}}}", arm.name):
                 raise UserError(
-                    f"an arm is called {arm.name!r}; letters, digits, - and _ make a name", hint='name = "unet"'
+                    f"an arm is called {arm.name!r}; letters, digits, - and _ make a name, {LONGEST} at most",
+                    hint='name = "unet"',
                 )
-
         if self.judged not in (TEST, VALIDATION):
             raise UserError(
                 f"the plan is judged on {self.judged!r}; {TEST} or {VALIDATION} is known", 'judged = "test"'
