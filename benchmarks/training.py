@@ -189,6 +189,8 @@ def main() -> None:
     parser.add_argument("--cells", action="store_true", help="how cells share a machine, instead")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each layout of --cells")
     options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no CUDA device here; leave --device out for the CPU")
     bfloat16 = in_bfloat16(Config("any", device=options.device))
     print(
         f"{machine(options.device)}, {torch.get_num_threads()} threads, bfloat16: {bfloat16}, torch {torch.__version__}"
