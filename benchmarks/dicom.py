@@ -64,7 +64,7 @@ def measure(path: Path, model: str, threads: int) -> dict[str, float]:
     """Predict a cine into a segmentation; seconds without the start, and the peak of memory in MB."""
     from sonoseg.delivery.objects import Objects
     from sonoseg.delivery.outputs import Job, Options
-    from sonoseg.images.pictures import Image
+    from sonoseg.images.image import Image
     from sonoseg.images.reading import Found
     from sonoseg.prediction.modelfile import load
 

@@ -6,7 +6,7 @@ from scans import cropped, resized, scan
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 SHAPE = (240, 300)
 ROWS, COLUMNS = np.mgrid[: SHAPE[0], : SHAPE[1]]

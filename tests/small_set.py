@@ -4,7 +4,7 @@ import numpy as np
 
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet, Sample
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from trees import blob, grey
 
 SHAPES = {

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 SIZE = 64
 

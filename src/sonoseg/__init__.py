@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sonoseg.errors import UserError as UserError
     from sonoseg.evaluation.single import measure as measure
     from sonoseg.experiments.scoring import score as score
-    from sonoseg.images.pictures import Image as Image
+    from sonoseg.images.image import Image as Image
     from sonoseg.images.pictures import read_image as read_image
     from sonoseg.prediction.lesions import Lesion as Lesion
     from sonoseg.prediction.modelfile import load as load
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "prediction.modelfile", "Predictor": "prediction.predictor", "Prediction": "prediction.predictor",
-    "Lesion": "prediction.lesions", "Image": "images.pictures", "read_image": "images.pictures",
+    "Lesion": "prediction.lesions", "Image": "images.image", "read_image": "images.pictures",
     "open_set": "data.sets.sources", "split": "data.splits", "score": "experiments.scoring",
     "measure": "evaluation.single", "UserError": "errors",
 }  # fmt: skip

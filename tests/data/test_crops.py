@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sonoseg.data.crops import LEAST, LONGEST, beside
 from sonoseg.data.sets.sources import open_set
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 
 def scan(height: int, width: int, spacing: tuple[float, float] | None = None) -> Image:

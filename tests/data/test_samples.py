@@ -8,7 +8,7 @@ import pytest
 from sonoseg.data.folds import Folds, Row
 from sonoseg.data.samples import DataSet, Sample, check_same_size, digest, picture_shape, read_pair, whole_groups
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from trees import blob, grey, write
 
 

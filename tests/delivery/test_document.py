@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import sonoseg
 from sonoseg.delivery import document
 from sonoseg.delivery.document import Document, Source
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Model, Predictor
 from tiny_model import scan
 

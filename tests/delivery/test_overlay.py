@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sonoseg.delivery import overlay
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Prediction, Predictor
 from tiny_model import scan
 

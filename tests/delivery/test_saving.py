@@ -10,7 +10,8 @@ import pytest
 import sonoseg
 from sonoseg.delivery.saving import picture
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image, read_mask
+from sonoseg.images.image import Image
+from sonoseg.images.pictures import read_mask
 from sonoseg.prediction.predictor import Prediction
 from tiny_model import scan, write_model
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.delivery.slicer import SlicerWriter
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Prediction
 
 

@@ -12,7 +12,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import Case, read_cases, write_cases
 from sonoseg.evaluation.entries import Entry, check_row, read_entry, same_truth, write_template
 from sonoseg.evaluation.given import judge_given
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 RESULTS = Path(__file__).parents[2] / "results"
 

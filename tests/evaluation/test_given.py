@@ -12,7 +12,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import COLUMNS
 from sonoseg.evaluation.given import judge_given
 from sonoseg.evaluation.judging import Candidate, evaluate
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Predictor
 
 

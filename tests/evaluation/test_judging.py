@@ -15,7 +15,7 @@ from sonoseg.errors import UserError
 from sonoseg.evaluation.cases import COLUMNS, Case
 from sonoseg.evaluation.judging import Candidate, at_home, chosen, evaluate, judge, judge_all, judge_watched, of_model
 from sonoseg.evaluation.summary import sum_up
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Prediction, Predictor
 from tiny_model import record, write_model
 

@@ -17,7 +17,7 @@ from sonoseg.evaluation.given import judge_given
 from sonoseg.evaluation.leaderboard import BENCHMARKED, DECLARED, UNDECLARED, find, summarise, trained_on
 from sonoseg.evaluation.summary import of_set, sum_up, write_tables
 from sonoseg.experiments.scoring import score
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 DATA = open_set("phantom:20")
 RESULTS = Path(__file__).parents[2] / "results"

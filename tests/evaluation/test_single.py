@@ -3,7 +3,7 @@ import pytest
 
 import sonoseg
 from sonoseg.evaluation.metrics import measure
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Prediction
 from trees import blob
 

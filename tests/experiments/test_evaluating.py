@@ -9,7 +9,7 @@ from sonoseg.data.samples import DataSet, Pair, Sample
 from sonoseg.data.sets.sources import open_set
 from sonoseg.errors import UserError
 from sonoseg.experiments.evaluating import evaluate
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.learning.config import Config
 from sonoseg.learning.run import Watch, train_run
 

@@ -12,7 +12,7 @@ from sonoseg.data.sets import phantom
 from sonoseg.errors import UserError
 from sonoseg.experiments import labels
 from sonoseg.experiments.labels import Outlined, measure, measure_itself, sum_up, write
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 NAMES = ("a", "b", "c", "d", "e")
 

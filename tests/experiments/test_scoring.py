@@ -16,7 +16,7 @@ from sonoseg.evaluation import calibration
 from sonoseg.evaluation.cases import read_cases
 from sonoseg.evaluation.entries import read_entry
 from sonoseg.experiments.scoring import score
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from trees import contents, names
 
 FILES = ["calibration.csv", "cases.csv", "entry.toml", "folds.csv", "report.html", "summary.json"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from scans import scan
 from sonoseg.data.sets import phantom
+from sonoseg.images.image import Image
 from sonoseg.images.marks import MARK_SCORE, marks, score
-from sonoseg.images.pictures import Image
 
 
 def crossed(pixels, row, column, arm=8, value=225):

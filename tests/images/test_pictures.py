@@ -9,16 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import (
-    Image,
-    Window,
-    encode_mask,
-    encode_png,
-    from_array,
-    read_image,
-    read_mask,
-    read_pages,
-)
+from sonoseg.images.pictures import encode_mask, encode_png, from_array, read_image, read_mask, read_pages
 
 RAMP = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
 GREY = (RAMP % 251).astype(np.uint8)
@@ -27,15 +18,6 @@ GREY = (RAMP % 251).astype(np.uint8)
 def save(path: Path, picture: PIL.Image.Image, **settings: object) -> Path:
     picture.save(path, **settings)
     return path
-
-
-def test_an_image_is_valid_once_constructed() -> None:
-    with pytest.raises(ValueError, match="uint8"):
-        Image(np.zeros((4, 4), np.float32))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="uint8"):
-        Image(np.zeros((0, 4), np.uint8))
-    with pytest.raises(ValueError, match="spacing"):
-        Image(GREY, spacing=(0.1, float("nan")))
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "gif", "pgm"])
@@ -309,12 +291,3 @@ def test_reading_leaves_the_callers_warnings_alone(tmp_path: Path) -> None:
     before = list(warnings.filters)
     read_image(path)
     assert warnings.filters == before
-
-
-def test_windows_lie_in_the_image() -> None:
-    pixels = np.zeros((20, 30), np.uint8)
-    assert Image(pixels).parts == (Window(0, 0, 20, 30),)
-    assert Image(pixels, windows=(Window(2, 3, 18, 27),)).parts == (Window(2, 3, 18, 27),)
-    for wrong in (Window(2, 3, 19, 27), Window(-1, 0, 5, 5), Window(0, 0, 0, 5)):
-        with pytest.raises(ValueError, match="windows must lie"):
-            Image(pixels, windows=(wrong,))

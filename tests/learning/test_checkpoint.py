@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.learning import checkpoint
 from sonoseg.learning.networks.catalogue import build
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.learning import checkpoint
 from sonoseg.learning import export as exporting
 from sonoseg.learning.export import export

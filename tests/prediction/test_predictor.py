@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image, Window
+from sonoseg.images.image import Image, Window
 from sonoseg.prediction.predictor import Prediction, Predictor, confidence
 
 Frames = NDArray[np.float32]

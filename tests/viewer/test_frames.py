@@ -1,7 +1,8 @@
 import numpy as np
 
 from sonoseg.images.dicom import FROM_REGIONS
-from sonoseg.images.pictures import Image, Window, encode_png
+from sonoseg.images.image import Image, Window
+from sonoseg.images.pictures import encode_png
 from sonoseg.viewer.frames import image_of, picture_of, windows_of
 from sonoseg.viewer.records import Frame
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.viewer import coding
 from sonoseg.viewer.frames import picture_of
 from sonoseg.viewer.records import Case, Frame, Stored

@@ -20,9 +20,9 @@ from sonoseg.data.copies import find_pairs, group, natural_key
 from sonoseg.data.registration import Small, agreement, small
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
+from sonoseg.images.image import Image
 from sonoseg.images.marks import marks
 from sonoseg.images.masks import extent
-from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import LESION_PIXELS, components
 
 FULL_SHARE = 0.95

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.data.samples import Pair, Sample, digest
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 LEAST = 1 / 3
 """Sides of a crop are at least this share of the image's."""

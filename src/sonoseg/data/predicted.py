@@ -21,7 +21,8 @@ from sonoseg.data.formats.coco import open_results
 from sonoseg.data.samples import DataSet
 from sonoseg.data.sets.folder import files_of
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image, read_levels
+from sonoseg.images.image import Image
+from sonoseg.images.pictures import read_levels
 
 Answered: TypeAlias = NDArray[np.bool_] | NDArray[np.float32]
 

@@ -14,7 +14,8 @@ from sonoseg.data.copies import natural_key
 from sonoseg.data.dealing import assign
 from sonoseg.data.folds import Folds, Row
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import FORMATS, Image, read_image, read_mask
+from sonoseg.images.image import Image
+from sonoseg.images.pictures import FORMATS, read_image, read_mask
 
 LABELS = ("benign", "malignant", "normal", "unknown")
 

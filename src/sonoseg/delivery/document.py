@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sonoseg import __version__
 from sonoseg.errors import printable
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.lesions import Lesion, corners
 from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
 

@@ -14,7 +14,7 @@ from sonoseg.delivery.slicer import SlicerWriter
 from sonoseg.errors import UserError
 from sonoseg.files import Write
 from sonoseg.images import dicom, reading
-from sonoseg.images.pictures import Item
+from sonoseg.images.image import Item
 from sonoseg.prediction.predictor import Prediction, Predictor
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from sonoseg.delivery.objects import Collector, Maker, Objects
 from sonoseg.errors import UserError, printable
 from sonoseg.files import Write, checksum, scratch, write_all, write_csv
 from sonoseg.images import clips, reading
-from sonoseg.images.pictures import MAX_PIXELS, Image, Item, encode_mask, encode_png
+from sonoseg.images.image import Image, Item
+from sonoseg.images.pictures import MAX_PIXELS, encode_mask, encode_png
 from sonoseg.images.reading import Found
 from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
 

@@ -10,7 +10,7 @@ from sonoseg.data.predicted import Answered, Given, Read, open_predicted
 from sonoseg.data.samples import DataSet, Sample
 from sonoseg.errors import UserError
 from sonoseg.evaluation.judging import Answer, Evaluation, Judging, Run, measure_all
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import confidence
 
 THRESHOLD = 0.5

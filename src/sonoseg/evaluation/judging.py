@@ -18,8 +18,8 @@ from sonoseg.evaluation.calibration import Counted, count
 from sonoseg.evaluation.cases import Case
 from sonoseg.evaluation.metrics import measure
 from sonoseg.evaluation.sizes import longest
+from sonoseg.images.image import Image
 from sonoseg.images.marks import marks
-from sonoseg.images.pictures import Image
 from sonoseg.prediction import modelfile
 from sonoseg.prediction.predictor import Prediction, Predictor
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoseg.errors import UserError, need
-from sonoseg.images.pictures import MAX_PIXELS, Image, Item
+from sonoseg.images.image import Image, Item
+from sonoseg.images.pictures import MAX_PIXELS
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg")
 

@@ -12,7 +12,7 @@ right was counted by eye: ``results/marks/judged.csv``, summed up in ``docs/data
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 MARK_SCORE = 55
 """Pictures that score this or more bear marks. On BUSI's folds 0 and 1, where it was chosen, none scores 51 to 73."""

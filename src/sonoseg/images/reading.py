@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from sonoseg.errors import UserError
 from sonoseg.images import clips, dicom, pictures
-from sonoseg.images.pictures import MAX_PIXELS, Image, Item, from_array, from_picture
+from sonoseg.images.image import Image, Item
+from sonoseg.images.pictures import MAX_PIXELS, from_array, from_picture
 
 
 class Reader(NamedTuple):

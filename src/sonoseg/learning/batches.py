@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from sonoseg.data.crops import beside
 from sonoseg.data.samples import Sample, digest_of
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.learning.augment import augment, draw
 from sonoseg.learning.config import Config
 from sonoseg.prediction.letterbox import Letterbox, whole

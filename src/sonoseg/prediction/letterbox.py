@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image, Window
+from sonoseg.images.image import Image, Window
 
 BLACK = 0
 """What fills the frame beside the image: the black that surrounds a scan."""

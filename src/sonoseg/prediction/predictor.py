@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Image, Window
+from sonoseg.images.image import Image, Window
 from sonoseg.images.reading import Given, Spacing, as_image
 from sonoseg.prediction.lesions import Lesion, measure, remove_specks
 from sonoseg.prediction.letterbox import Letterbox, fit

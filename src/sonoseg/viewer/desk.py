@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from sonoseg.delivery import document
 from sonoseg.delivery.document import Document, Source
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer import coding, uploads
 from sonoseg.viewer.frames import image_of, picture_of

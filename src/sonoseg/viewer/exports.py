@@ -20,7 +20,8 @@ from sonoseg.delivery.document import Document
 from sonoseg.delivery.objects import Collector, Maker, Objects
 from sonoseg.errors import UserError
 from sonoseg.images import reading
-from sonoseg.images.pictures import Item, encode_mask, encode_png
+from sonoseg.images.image import Item
+from sonoseg.images.pictures import encode_mask, encode_png
 from sonoseg.prediction.predictor import NOTICE, Prediction, Predictor
 from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.reviewed import Reviewed

@@ -7,7 +7,8 @@ from typing import Any
 
 import PIL.Image
 
-from sonoseg.images.pictures import Image, Window, encode_png, from_picture
+from sonoseg.images.image import Image, Window
+from sonoseg.images.pictures import encode_png, from_picture
 from sonoseg.images.reading import measured
 from sonoseg.viewer.records import Frame
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from sonoseg.errors import UserError
 from sonoseg.images import reading
-from sonoseg.images.pictures import Item
+from sonoseg.images.image import Item
 from sonoseg.viewer import volumes
 from sonoseg.viewer.refusals import BadUpload
 from sonoseg.viewer.settings import Settings

@@ -16,7 +16,8 @@ import nrrd
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoseg.images.pictures import Item, from_array
+from sonoseg.images.image import Item
+from sonoseg.images.pictures import from_array
 from sonoseg.images.reading import PLAUSIBLE, as_image
 from sonoseg.viewer.refusals import BadUpload
 

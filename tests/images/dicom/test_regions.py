@@ -9,7 +9,7 @@ from sonoseg.errors import UserError
 from sonoseg.images import reading
 from sonoseg.images.dicom import FROM_REGIONS, FROM_SPACING, UNKNOWN, regions
 from sonoseg.images.dicom.frames import read_frames
-from sonoseg.images.pictures import Image, Window
+from sonoseg.images.image import Image, Window
 
 BOX = (20, 10, 119, 99)
 PART = Window(10, 20, 90, 100)

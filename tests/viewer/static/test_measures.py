@@ -9,7 +9,7 @@ import pytest
 
 from serving import served
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image, Window
+from sonoseg.images.image import Image, Window
 from sonoseg.prediction.predictor import Prediction, Predictor
 from sonoseg.viewer.coding import STEPS
 

@@ -17,7 +17,8 @@ from sonoseg.data.samples import DataSet, Pair
 from sonoseg.errors import UserError
 from sonoseg.files import write_text
 from sonoseg.images import masks
-from sonoseg.images.pictures import Image, read_image
+from sonoseg.images.image import Image
+from sonoseg.images.pictures import read_image
 from sonoseg.prediction.lesions import components
 
 FILE, PICTURES = "annotations.json", "images"

@@ -29,8 +29,8 @@ from sonoseg.data.formats.exchange import Json
 from sonoseg.data.samples import DataSet, Pair, Sample, digest_of
 from sonoseg.errors import UserError
 from sonoseg.files import replacing
+from sonoseg.images.image import Image
 from sonoseg.images.marks import marks
-from sonoseg.images.pictures import Image
 from sonoseg.prediction.letterbox import Letterbox, whole
 
 FORMAT, VERSION = "sonoseg-packed", 2

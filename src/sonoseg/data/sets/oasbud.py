@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sonoseg.data.samples import DataSet, Pair, Sample, whole_groups
 from sonoseg.data.sets.catalogue import KNOWN
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 FILE = "OASBUD.mat"
 FIELDS = ("id", "rf1", "rf2", "roi1", "roi2", "class")

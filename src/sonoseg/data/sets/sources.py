@@ -22,7 +22,7 @@ from sonoseg.data.sets.busi import open_busi
 from sonoseg.data.sets.folder import open_folder
 from sonoseg.data.sets.oasbud import open_oasbud
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image
+from sonoseg.images.image import Image
 
 PHANTOMS = 160
 

@@ -23,8 +23,9 @@ from sonoseg.images.dicom.frames import check
 from sonoseg.images.dicom.objects import Pixels, opened, quiet, syntax
 from sonoseg.images.dicom.regions import Regions
 from sonoseg.images.dicom.tones import Samples, Tones, tones
+from sonoseg.images.image import Window
 from sonoseg.images.marks import MARK_SCORE, score
-from sonoseg.images.pictures import MAX_PIXELS, Window
+from sonoseg.images.pictures import MAX_PIXELS
 
 NO_REGIONS = "it has no ultrasound regions, so that nothing of its pixels was blanked; look at it"
 SOME_WITHOUT = "some of its frames have no ultrasound regions, so that nothing of them was blanked; look at it"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sonoseg.errors import need
-from sonoseg.images.pictures import MAX_PIXELS, Item
+from sonoseg.images.image import Item
+from sonoseg.images.pictures import MAX_PIXELS
 
 SUFFIXES = (".dcm", ".dicom")
 

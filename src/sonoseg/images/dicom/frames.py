@@ -11,7 +11,8 @@ from sonoseg.images.dicom import codecs
 from sonoseg.images.dicom.objects import Pixels, check_ultrasound, opened, quiet
 from sonoseg.images.dicom.regions import Regions
 from sonoseg.images.dicom.tones import tones
-from sonoseg.images.pictures import MAX_PIXELS, Item
+from sonoseg.images.image import Item
+from sonoseg.images.pictures import MAX_PIXELS
 
 _NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel", "PhotometricInterpretation")
 

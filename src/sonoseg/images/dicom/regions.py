@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from sonoseg.errors import UserError
 from sonoseg.images.dicom import FROM_REGIONS, FROM_SPACING, UNKNOWN
-from sonoseg.images.pictures import Window
+from sonoseg.images.image import Window
 
 _PLANE, _TISSUE, _FLOW = 1, 1, 2
 """Spatial format 2D; data types tissue and colour flow."""

@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
 from sonoseg.errors import UserError
-from sonoseg.images.pictures import Image, from_picture
+from sonoseg.images.image import Image
+from sonoseg.images.pictures import from_picture
 
 Samples = NDArray[np.generic]
 Tones = Callable[[Samples, str], Image]

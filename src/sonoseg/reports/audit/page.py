@@ -15,8 +15,8 @@ from sonoseg.data.registration import COPY_SCORE
 from sonoseg.data.samples import ALONE, LABELS
 from sonoseg.evaluation.audited import Figures
 from sonoseg.files import write_csv, write_text
+from sonoseg.images.image import Image
 from sonoseg.images.marks import MARK_SCORE
-from sonoseg.images.pictures import Image
 from sonoseg.prediction.lesions import LESION_PIXELS
 from sonoseg.reports import charts
 from sonoseg.reports.audit import plots
