@@ -21,6 +21,8 @@ AXILLA = RESULTS / "axilla"
             ["levers/fold-0/cases.csv", "levers/fold-4/cases.csv"],
             "fold-0 and fold-4",
         ),
+        ("validation-part/four-unets", "four-unets", ["validation-part/validation-part.csv"], "validation-part"),
+        ("validation-part", "bus-bra-then-busi", ["validation-part/validation-part.csv"], "validation-part"),
     ],
 )
 def test_the_committed_finding_is_what_the_program_makes_of_the_committed_cases(
